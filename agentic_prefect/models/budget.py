@@ -1,0 +1,13 @@
+"""Limits on what may be spent."""
+
+from pydantic import Field
+
+from agentic_prefect.models.base import Frozen
+
+
+class Budget(Frozen):
+    """Limits for a plan or a task; each one left out is no limit."""
+
+    usd: float | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+    calls: int | None = Field(default=None, gt=0)

@@ -1,0 +1,60 @@
+"""What is said to a model and what it answers, whoever the provider is."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from agentic_prefect.models.base import Frozen
+from agentic_prefect.models.usage import Usage
+
+
+class ModelSettings(Frozen):
+    """Sampling settings. Only those that are set are sent, since models refuse parameters that they do not know."""
+
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_output_tokens: int | None = Field(default=None, gt=0)
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+    reasoning_effort: str | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of the request's body, as the provider names them."""
+
+
+class Message(Frozen):
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class OutputSchema(Frozen):
+    """The form that an answer must have."""
+
+    name: str
+    """Letters, digits, `_` and `-`; at most 64."""
+    json_schema: dict[str, Any]
+
+
+class ChatRequest(Frozen):
+    """One request to a model."""
+
+    model: str
+    """The provider's name of the model."""
+    messages: tuple[Message, ...]
+    output: OutputSchema | None = None
+    """`None` asks for free text."""
+    settings: ModelSettings = ModelSettings()
+    timeout_s: float | None = None
+    """Seconds until the call is given up; `None` waits as long as the caller does."""
+
+
+class ChatResponse(Frozen):
+    """One answer of a model. A refusal or a stopped answer is an error, not a response."""
+
+    text: str
+    model: str
+    """The model that answered, as the provider names it."""
+    usage: Usage = Usage(calls=1, cost_usd=None)
+    finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
+    response_id: str | None = None

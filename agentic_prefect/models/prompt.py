@@ -1,0 +1,40 @@
+"""Prompts: what goes into one, what a model was given, and which template made it."""
+
+from pydantic import Field
+
+from agentic_prefect.models.base import Frozen
+from agentic_prefect.models.chat import Message
+
+
+class ContextItem(Frozen):
+    """A text that helps with a task, and where it comes from."""
+
+    text: str
+    source: str = ""
+    """`task search`, `plan`, …; empty when it is the author's own."""
+    trusted: bool = True
+    """False for what a model wrote: it is shown as data, not as instructions."""
+    priority: int = 5
+    """1 to 9; the higher one stays when there is not room for all."""
+
+
+class PromptRecord(Frozen):
+    """The exact prompt of one attempt."""
+
+    id: str
+    """The template's id."""
+    version: str
+    """The template's version, `MAJOR.MINOR.PATCH`."""
+    hash: str
+    """SHA-256 (hex) of the template's source, so that an edit without a new version shows."""
+    text: str = ""
+    """What the model received, all messages joined in order."""
+
+
+class RenderedPrompt(Frozen):
+    """Messages ready for a model, with the record of how they were made."""
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    record: PromptRecord
+    dropped: tuple[str, ...] = ()
+    """Sources of the context items for which there was no room."""

@@ -1,0 +1,130 @@
+"""Everything that a user may replace, as one Protocol each, and the work that is handed over."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from agentic_prefect.models.agent import AgentSpec
+from agentic_prefect.models.chat import ChatRequest, ChatResponse, ModelSettings, OutputSchema
+from agentic_prefect.models.error import TaskError
+from agentic_prefect.models.events import Event
+from agentic_prefect.models.prompt import ContextItem, PromptRecord, RenderedPrompt
+from agentic_prefect.models.task import AgentTask
+from agentic_prefect.models.usage import Usage
+
+
+@dataclass(slots=True)
+class Trail:
+    """What an attempt leaves behind even when it fails: whoever works writes it down as it happens."""
+
+    usage: Usage = field(default_factory=Usage)
+    model: str | None = None
+    prompt: PromptRecord | None = None
+
+    def spent(self, usage: Usage) -> None:
+        """Add what one call consumed."""
+        self.usage = self.usage + usage
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One attempt at one task, with everything that was to be looked up or evaluated done."""
+
+    task: AgentTask
+    """The task with its effective fields: defaults, agent, run options and settings applied."""
+    task_id: str
+    """The task's id, or `id[index]` for an item of a fan-out."""
+    agent: AgentSpec
+    description: str
+    input: Any = None
+    context: tuple[ContextItem, ...] = ()
+    output: OutputSchema | None = None
+    """The form of the answer; `None` is text."""
+    attempt: int = 1
+    """Counted from 1."""
+    history: tuple[TaskError, ...] = ()
+    """What went wrong in the attempts before, oldest first."""
+    timeout_s: float | None = None
+    repairs: int = 0
+    """How often an answer of the wrong form is sent back within this attempt."""
+    plan: str = ""
+    run_id: str = ""
+    """Id of the plan's run."""
+    trail: Trail = field(default_factory=Trail)
+
+
+@runtime_checkable
+class TaskKind(Protocol):
+    """A way of executing tasks. One method; what it returns is the output, what it raises is the failure."""
+
+    def execute(self, work: Work) -> Awaitable[Any]:
+        """The output of `work`, as plain JSON data, a pydantic model or a dataclass."""
+        ...
+
+
+@runtime_checkable
+class AgentRunner(Protocol):
+    """An agent that answers a finished prompt: a model, a framework's agent, or a function."""
+
+    def run(self, prompt: RenderedPrompt, work: Work) -> Awaitable[Any]:
+        """The answer to `prompt` in the form `work.output` asks for."""
+        ...
+
+
+@runtime_checkable
+class ChatModel(Protocol):
+    """A connection to a provider."""
+
+    def complete(self, request: ChatRequest) -> Awaitable[ChatResponse]:
+        """One answer.
+
+        Raises:
+            AgenticError: With the code that says what happened; nothing of the provider's own types leaves.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A model that was asked for by name, found."""
+
+    chat: ChatModel
+    model: str
+    """The provider's name of the model."""
+    connection: str
+    """The name of the connection."""
+    settings: ModelSettings = field(default_factory=ModelSettings)
+
+
+class ModelDirectory(Protocol):
+    """Finds models by name."""
+
+    def resolve(self, name: str | None) -> ResolvedModel:
+        """The model called `"connection/model-id"`, a connection's name, or a bare model id; `None` is the default.
+
+        Raises:
+            AuthenticationFailed: A key is needed and there is none.
+            PlanInvalid: No such connection, or none that could serve as the default.
+        """
+        ...
+
+
+class Observer(Protocol):
+    """Hears what happens and decides nothing. What it raises is logged and changes nothing."""
+
+    def on_event(self, event: Event) -> None:
+        """Called in the run's own thread, in the order of the events; slow work belongs in `flush`."""
+        ...
+
+
+@runtime_checkable
+class FlushingObserver(Observer, Protocol):
+    """An observer that has something to write out."""
+
+    def flush(self) -> Awaitable[None]:
+        """Write what is pending. Called from time to time during a run, and once at its end."""
+        ...
+
+
+Runners = Mapping[str, AgentRunner]
+"""Agents by name that do not use the built-in runner."""
