@@ -1,0 +1,89 @@
+"""Plans of LLM agent tasks, run by Prefect.
+
+The names below are loaded when they are first used, so that `import agentic_prefect.models.plan` costs no Prefect.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from agentic_prefect.errors import AgenticError, AgentTaskGeneralError, RetryableError, TerminalError
+    from agentic_prefect.models.agent import AgentSpec
+    from agentic_prefect.models.error import TaskError
+    from agentic_prefect.models.plan import Plan
+    from agentic_prefect.models.result import PlanResult, TaskResult
+    from agentic_prefect.models.status import PlanStatus, TaskStatus
+    from agentic_prefect.models.task import AgentTask
+    from agentic_prefect.models.usage import Usage
+    from agentic_prefect.plans.load import load_plan
+    from agentic_prefect.plans.validate import validate_plan
+    from agentic_prefect.runtime.decorator import agent_task
+    from agentic_prefect.runtime.run import RunOptions, run_plan
+
+    __version__: str
+
+_PUBLIC: Final = {
+    "AgentSpec": "agentic_prefect.models.agent",
+    "AgentTask": "agentic_prefect.models.task",
+    "AgentTaskGeneralError": "agentic_prefect.errors",
+    "AgenticError": "agentic_prefect.errors",
+    "Plan": "agentic_prefect.models.plan",
+    "PlanResult": "agentic_prefect.models.result",
+    "PlanStatus": "agentic_prefect.models.status",
+    "RetryableError": "agentic_prefect.errors",
+    "RunOptions": "agentic_prefect.runtime.run",
+    "TaskError": "agentic_prefect.models.error",
+    "TaskResult": "agentic_prefect.models.result",
+    "TaskStatus": "agentic_prefect.models.status",
+    "TerminalError": "agentic_prefect.errors",
+    "Usage": "agentic_prefect.models.usage",
+    "agent_task": "agentic_prefect.runtime.decorator",
+    "load_plan": "agentic_prefect.plans.load",
+    "run_plan": "agentic_prefect.runtime.run",
+    "validate_plan": "agentic_prefect.plans.validate",
+}
+"""Public name -> the module that defines it."""
+
+__all__ = [
+    "AgentSpec",
+    "AgentTask",
+    "AgentTaskGeneralError",
+    "AgenticError",
+    "Plan",
+    "PlanResult",
+    "PlanStatus",
+    "RetryableError",
+    "RunOptions",
+    "TaskError",
+    "TaskResult",
+    "TaskStatus",
+    "TerminalError",
+    "Usage",
+    "__version__",
+    "agent_task",
+    "load_plan",
+    "run_plan",
+    "validate_plan",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load the public name `name` on first use and keep it."""
+    if name == "__version__":
+        value: object = version("agentic-prefect")
+    elif name in _PUBLIC:
+        value = getattr(import_module(_PUBLIC[name]), name)
+    else:
+        raise AttributeError(
+            f"module 'agentic_prefect' has no public name {name!r}. It has: {', '.join(__all__)}. "
+            f"Everything else is imported from its own module."
+        )
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

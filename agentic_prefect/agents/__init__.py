@@ -1,0 +1,1 @@
+"""Agents put together: prompt, model, parsed output."""

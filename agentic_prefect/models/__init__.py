@@ -1,0 +1,1 @@
+"""The data of the project: frozen, closed, free of behaviour."""

@@ -1,0 +1,1 @@
+"""Plans as graphs: loading, checking, expressions and the reducer that advances them."""

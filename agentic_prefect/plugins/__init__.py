@@ -1,0 +1,1 @@
+"""Task kinds and other parts found through entry points."""

@@ -1,0 +1,1 @@
+"""Decisions about failure, waiting and spending, as pure functions."""

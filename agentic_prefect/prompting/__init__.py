@@ -1,0 +1,1 @@
+"""Versioned prompt templates and the builder that fills them."""

@@ -1,0 +1,1 @@
+"""One report of a run, written as text, Markdown, HTML, YAML or JSON."""

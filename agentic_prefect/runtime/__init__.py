@@ -1,0 +1,1 @@
+"""Plans and tasks carried out by Prefect."""

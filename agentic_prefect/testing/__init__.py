@@ -1,0 +1,1 @@
+"""The test kit: a scripted model server, builders and recorders."""
