@@ -1,0 +1,65 @@
+# A fresh machine needs Python 3.11 to 3.13 and make; every target installs what it lacks into .venv, once.
+
+VENV := .venv
+BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
+PIP_INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+
+# The first interpreter of a version that Prefect's pins allow; a shim that cannot run does not count.
+FIND_PYTHON := for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1 \
+	&& echo $$python && break; done
+PYTHON ?= $(shell $(FIND_PYTHON))
+
+export DO_NOT_TRACK := 1
+
+.PHONY: help demo dev test check format bench features clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with venv was found. Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps make the second run quick; the one for development covers what a demo needs.
+$(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[local]'
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[dev,local]'
+	@touch $(VENV)/.ready $@
+
+$(VENV)/.ready-bench: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[dev,local,bench]'
+	@touch $(VENV)/.ready $(VENV)/.ready-dev $@
+
+demo: $(VENV)/.ready ## Run a plan of agent tasks with a small model on this machine; no key needed
+	@$(BIN)/agentic-prefect demo
+
+dev: $(VENV)/.ready ## Start a local Prefect server and a worker, and deploy the flows
+	@$(BIN)/agentic-prefect dev
+
+test: $(VENV)/.ready-dev ## Run the tests
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
+
+check: $(VENV)/.ready-dev ## Check format, lint and types, then run the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(MAKE) test
+
+format: $(VENV)/.ready-dev ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+features: $(VENV)/.ready-dev ## Write docs/features.md from the rows that the tests cite
+	$(BIN)/python -m tests.docs.features --write
+
+bench: $(VENV)/.ready-bench ## Measure against other engines, on this machine
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the virtual environment and everything that was built
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
