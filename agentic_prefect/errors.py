@@ -215,6 +215,10 @@ class WrongTaskType(AgentTaskGeneralError, TypeError):
         )
 
 
+class SubPlanFailed(TerminalError):
+    """A plan that is a task of another plan did not complete."""
+
+
 class IllegalTransition(TerminalError):
     """A task cannot go from the one state to the other."""
 

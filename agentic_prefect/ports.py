@@ -1,6 +1,6 @@
 """Everything that a user may replace, as one Protocol each, and the work that is handed over."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -51,6 +51,8 @@ class Work:
     run_id: str = ""
     """Id of the plan's run."""
     trail: Trail = field(default_factory=Trail)
+    stop_reason: Callable[[], str] = lambda: ""
+    """Why the work is being cancelled; empty while it is not."""
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ class ErrorContext(Frozen):
 
     frames: tuple[str, ...] = Field(default=(), max_length=MAX_FRAMES)
     """The innermost frames of the traceback, outermost first."""
+    task_id: str | None = None
     agent_id: str | None = None
     attempt: int | None = None
     """Counted from 1."""

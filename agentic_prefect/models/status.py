@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from agentic_prefect.errors import IllegalTransition
+
 
 class TaskStatus(StrEnum):
     """Where one task is in its life."""
@@ -62,3 +64,14 @@ TRANSITIONS: Mapping[TaskStatus, frozenset[TaskStatus]] = {
 def may_follow(old: TaskStatus, new: TaskStatus) -> bool:
     """Whether a task in state `old` may change to state `new`."""
     return new in TRANSITIONS[old]
+
+
+def transition(task_id: str, old: TaskStatus, new: TaskStatus) -> TaskStatus:
+    """`new`, if task `task_id` may go there from `old`.
+
+    Raises:
+        IllegalTransition: It may not; nothing changes.
+    """
+    if not may_follow(old, new):
+        raise IllegalTransition(task_id, old.value, new.value, tuple(sorted(TRANSITIONS[old])))
+    return new

@@ -1,0 +1,248 @@
+"""How far a plan has come, what can happen to it, and what is to be done about it. All of it immutable."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.policy import Continue, FailureAction, Fallback
+from agentic_prefect.models.result import TaskResult
+from agentic_prefect.models.status import TaskStatus
+from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.expressions import Scope, TaskView
+from agentic_prefect.plans.graph import PlanGraph, build_graph
+from agentic_prefect.policies.failure import action_after
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """A plan that is ready to run: effective fields, graph and inputs."""
+
+    plan: Plan
+    graph: PlanGraph
+    inputs: Mapping[str, Any]
+    tasks: Mapping[str, AgentTask]
+    rank: Mapping[str, int]
+    """A task's place in the plan, from 0."""
+
+    @classmethod
+    def of(cls, plan: Plan, inputs: Mapping[str, Any]) -> "Blueprint":
+        """The blueprint of a plan whose tasks carry their effective fields.
+
+        Raises:
+            PlanInvalid: The plan has a cycle.
+        """
+        tasks = {task.id: task for task in plan.tasks}
+        rank = {task.id: place for place, task in enumerate(plan.tasks)}
+        return cls(plan, build_graph(plan), inputs, tasks, rank)
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """A task that was spread over a list."""
+
+    items: tuple[Any, ...]
+    waiting: tuple[int, ...]
+    """Indexes (from 0) that have not started."""
+    running: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The fallbacks that stand in for a failed task."""
+
+    left: tuple[str, ...]
+    """Those not tried yet."""
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why nothing starts any more."""
+
+    reason: str
+    cancelled: bool = False
+    """Whether somebody asked for it, as opposed to a failure that demands it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A task, or one item of it, that waits only for a free place."""
+
+    task_id: str
+    index: int | None = None
+    fault: str = ""
+    """Why it can only fail: an expression that could not be evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a plan has come."""
+
+    results: Mapping[str, TaskResult] = field(default_factory=dict[str, TaskResult])
+    """By task id, and by `id[index]` for items. A failed task whose fallback is at work has its result already."""
+    settled: frozenset[str] = frozenset()
+    """Tasks about which nothing will change any more."""
+    opened: frozenset[str] = frozenset()
+    """Tasks whose predecessors were settled, so that what becomes of them was decided."""
+    running: frozenset[str] = frozenset()
+    """Names of tasks and items in flight."""
+    ready: tuple[Ready, ...] = ()
+    fans: Mapping[str, FanOut] = field(default_factory=dict[str, FanOut])
+    chains: Mapping[str, Chain] = field(default_factory=dict[str, Chain])
+    covers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Failed task -> the fallback whose output stands in for its own."""
+    causes: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Skipped task -> the task at the root of it."""
+    triggered: frozenset[str] = frozenset()
+    """Fallback tasks that were called upon."""
+    halt: Halt | None = None
+
+    def is_done(self, blueprint: Blueprint) -> bool:
+        """Whether every task is settled and none is in flight."""
+        return not self.running and len(self.settled) == len(blueprint.tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEnded:
+    """A task, or an item of one, came to its end."""
+
+    name: str
+    result: TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """Somebody wants the plan to stop."""
+
+    reason: str
+
+
+Outcome = NodeEnded | CancelAsked
+
+
+@dataclass(frozen=True, slots=True)
+class StartNode:
+    """Run a task or an item of one."""
+
+    name: str
+    task_id: str
+    index: int | None
+    scope: Scope
+    """What its expressions see."""
+    waits_for: tuple[str, ...]
+    """The tasks that it came after, for the drawing."""
+    fallback_for: str | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSkipped:
+    """Make visible that a task was skipped."""
+
+    result: TaskResult
+    cause: str | None
+    """The task at the root of it; `None` when a condition was false."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFanOut:
+    """Make visible that a task was spread over this many items."""
+
+    task_id: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowJoined:
+    """Make visible that all items of a task have ended."""
+
+    result: TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFallback:
+    """Make visible that another task is tried."""
+
+    task_id: str
+    fallback_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRunning:
+    """Cancel everything in flight."""
+
+    reason: str
+
+
+Action = StartNode | ShowSkipped | ShowFanOut | ShowJoined | ShowFallback | CancelRunning
+
+
+def item_name(task_id: str, index: int) -> str:
+    """The name of item `index` (from 0) of a fan-out."""
+    return f"{task_id}[{index}]"
+
+
+def split_name(name: str) -> tuple[str, int | None]:
+    """The task's id and the item's index, if `name` means an item."""
+    task_id, bracket, rest = name.partition("[")
+    return task_id, int(rest[:-1]) if bracket else None
+
+
+def failure_action(blueprint: Blueprint, task_id: str, result: TaskResult) -> FailureAction | None:
+    """What follows the failure of a task; `None` when it did not fail."""
+    return action_after(blueprint.tasks[task_id], result.error) if result.error is not None else None
+
+
+def fallbacks_of(task: AgentTask) -> tuple[str, ...]:
+    """Every task that may stand in for `task`, whatever goes wrong."""
+    actions = [task.on_failure, *(rule.then for rule in (task.failure_policy or {}).values())]
+    return tuple(dict.fromkeys(name for action in actions if isinstance(action, Fallback) for name in action.chain))
+
+
+class Views(Mapping[str, TaskView]):
+    """The tasks of a plan as expressions see them, worked out when one is looked at."""
+
+    def __init__(self, blueprint: Blueprint, progress: Progress) -> None:
+        self._blueprint, self._progress = blueprint, progress
+
+    def __getitem__(self, task_id: str) -> TaskView:
+        return view(self._blueprint, self._progress, task_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._blueprint.tasks)
+
+    def __len__(self) -> int:
+        return len(self._blueprint.tasks)
+
+
+def view(blueprint: Blueprint, progress: Progress, task_id: str) -> TaskView:
+    """One task as expressions see it: a fallback's output counts as its own.
+
+    Raises:
+        KeyError: The plan has no such task.
+    """
+    task, own = blueprint.tasks[task_id], progress.results.get(task_id)
+    result = progress.results.get(progress.covers.get(task_id, task_id))
+    status = (own.status if own else TaskStatus.PENDING).value
+    error = own.error if own else None
+    output = result.output if result and result.success else None
+    if task.for_each is not None and task_id in progress.fans and task_id not in progress.covers:
+        items = [progress.results.get(item_name(task_id, i)) for i in range(len(progress.fans[task_id].items))]
+        outputs = [item.output if item and item.success else None for item in items]
+        states = [item.status if item else TaskStatus.PENDING for item in items]
+        done, bad, left_out = (
+            states.count(status) for status in (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.SKIPPED)
+        )
+        return TaskView(outputs, outputs, status, error, done, bad, left_out)
+    success = bool(result and result.success)
+    failed = bool(own and own.status is TaskStatus.FAILED and not success)
+    return TaskView(output, [output], status, error, success, failed, bool(own and own.skipped))
+
+
+def is_available(blueprint: Blueprint, progress: Progress, task_id: str) -> bool:
+    """Whether a dependent of a settled task can go on: it has an output, its own or a fallback's, or may do without."""
+    result = progress.results[task_id]
+    if result.success or task_id in progress.covers:
+        return True
+    return isinstance(failure_action(blueprint, task_id, result), Continue)

@@ -1,0 +1,119 @@
+"""The Prefect task that executes agent tasks, with retries, waits and hooks as Prefect shows them."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import task
+from prefect.client.schemas.objects import TaskRun
+from prefect.states import Cancelled, Completed, State
+from prefect.tasks import Task
+from prefect.utilities.annotations import allow_failure, quote
+
+from agentic_prefect.models.result import TaskResult
+from agentic_prefect.models.status import TaskStatus
+from agentic_prefect.policies.failure import TryAgain, most_retries
+from agentic_prefect.runtime.boundary import attempt
+from agentic_prefect.runtime.caching import FixedKey
+from agentic_prefect.runtime.job import Job
+from agentic_prefect.runtime.states import result_of
+
+HOOK_PREFIX = "agentic_"
+
+
+@task(name="agent-task")
+async def run_attempt(job: Job) -> Any:
+    """One attempt at an agent task."""
+    return await attempt(job)
+
+
+@task(name="skipped", persist_result=False)
+async def show_skipped(result: TaskResult) -> Any:
+    """A task that was skipped, made visible."""
+    return Completed(name="Skipped", message=f"Skipped: {result.reason}.", data=result)
+
+
+async def execute(
+    job: Job, *, label: str, waits_for: Sequence[State[Any]] = (), tags: Sequence[str] = ()
+) -> tuple[TaskResult, State[Any]]:
+    """Run a job through all its attempts as one Prefect task run.
+
+    Args:
+        job: What to do.
+        label: The name of the task run, at most about 25 characters to be readable.
+        waits_for: The final states of the task runs that it came after; they become the edges of the drawing.
+        tags: Prefect tags for the task run.
+
+    Returns:
+        The result, and the state of the task run.
+    """
+    configured = _configured(job, label)
+    if tags:
+        configured = configured.with_options(tags=list(tags))
+    try:
+        state: State[Any] = await configured(
+            quote(job), wait_for=[allow_failure(state) for state in waits_for] or None, return_state=True
+        )
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if not job.stop_reason or current is None:
+            raise
+        current.uncancel()
+        state = Cancelled(message=job.stop_reason, data=job.cancelled())
+    result = await result_of(state, job)
+    job.ended(result)
+    return result, state
+
+
+def _configured(job: Job, label: str) -> Task[..., Any]:
+    """A copy of the Prefect task for this job alone: its retry delay is set anew after each failed attempt."""
+
+    # Prefect accepts only a plain function here: a bound method or a partial silently means "never retry".
+    def should_retry(prefect_task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
+        again, result = job.decision, state.data
+        if not isinstance(again, TryAgain) or not isinstance(result, TaskResult) or result.error is None:
+            return False
+        # The engine reads the delay after it has asked this function, so the wait is exact and visible.
+        prefect_task.retry_delay_seconds = again.delay_s
+        job.attempt_failed(result.error, again)
+        return True
+
+    def agentic_on_running(_: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
+        seen = f"{task_run.id}/{task_run.run_count}/{state.id}"
+        if seen != job.announced and job.status in (TaskStatus.PENDING, TaskStatus.RETRYING):
+            job.announced = seen
+            job.attempt_started(str(task_run.id))
+
+    async def agentic_on_end(_: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
+        job.ended(await result_of(state, job))
+
+    return run_attempt.with_options(
+        task_run_name=label.replace("{", "(").replace("}", ")"),
+        # One more than can be granted: the engine does not ask about the last failure once retries are used up.
+        retries=most_retries(job.work.task) + 1,
+        retry_delay_seconds=1,
+        retry_condition_fn=should_retry,
+        on_running=[agentic_on_running],
+        on_completion=[agentic_on_end],
+        on_failure=[agentic_on_end],
+        cache_policy=FixedKey(value=job.key),
+        persist_result=job.key is not None,
+        result_serializer="json",
+    )
+
+
+class HookNotices(logging.Filter):
+    """Drops the two log lines that Prefect writes about each call of a hook of ours: they tell a reader nothing."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is kept."""
+        message = record.msg if isinstance(record.msg, str) else ""
+        return not (message.startswith(("Running hook", "Hook")) and f"'{HOOK_PREFIX}" in message)
+
+
+def install_log_filter() -> None:
+    """Keep hook notices out of the task runs' logs. Safe to call again."""
+    target = logging.getLogger("prefect.task_runs")
+    if not any(isinstance(each, HookNotices) for each in target.filters):
+        target.addFilter(HookNotices())

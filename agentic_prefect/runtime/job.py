@@ -1,0 +1,197 @@
+"""One task, or one item of a fan-out, on its way through its attempts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from agentic_prefect.errors import ErrorCode
+from agentic_prefect.models.error import ErrorContext, TaskError
+from agentic_prefect.models.events import (
+    Event,
+    TaskExhausted,
+    TaskFailed,
+    TaskOutputAvailable,
+    TaskRetrying,
+    TaskStatusChanged,
+)
+from agentic_prefect.models.result import TaskResult
+from agentic_prefect.models.status import TaskStatus, transition
+from agentic_prefect.models.usage import Usage
+from agentic_prefect.policies.failure import Decision, GiveUp, TryAgain, decide, final_error, timeout_for
+from agentic_prefect.ports import TaskKind, Trail, Work
+
+PREVIEW_CHARS = 120
+"""How much of an output an event shows."""
+
+
+@dataclass(slots=True)
+class Job:
+    """Keeps what must outlive a single attempt: status, errors, usage and the decision about the next one."""
+
+    work: Work
+    """The first attempt's work; later attempts differ in `attempt`, `history`, `timeout_s` and `trail`."""
+    kind: TaskKind
+    clock: Callable[[], datetime]
+    draw: Callable[[], float]
+    notify: Callable[[Event], None]
+    key: str | None = None
+    """Where the result is kept for another run of the same work; `None` keeps none."""
+    fault: Exception | None = None
+    """Why the work cannot even be tried."""
+    parent_run_id: str | None = None
+    status: TaskStatus = TaskStatus.PENDING
+    history: tuple[TaskError, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    started_at: datetime | None = None
+    decision: Decision | None = None
+    """What follows the attempt that failed last."""
+    stop_reason: str = ""
+    """Why the job is being cancelled; empty while it is not."""
+    task_run_id: str | None = None
+    announced: str = ""
+    """The run and state that was heard of last: a hook may tell the same thing twice."""
+
+    @property
+    def name(self) -> str:
+        """The task's id, or `id[index]`."""
+        return self.work.task_id
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that runs or ran last, from 1."""
+        return len(self.history) + 1
+
+    def next_work(self) -> Work:
+        """The work of the attempt that is about to start."""
+        return replace(
+            self.work,
+            attempt=self.attempt,
+            history=self.history,
+            timeout_s=timeout_for(self.work.task, self.history),
+            trail=Trail(),
+            stop_reason=lambda: self.stop_reason,
+        )
+
+    def succeeded(self, work: Work, output: Any) -> TaskResult:
+        """The result of an attempt that gave `output`."""
+        self.usage = self.usage + work.trail.usage
+        return self._result(work, TaskStatus.COMPLETED, output=output)
+
+    def failed(self, work: Work, error: BaseException, *, started_at: datetime) -> TaskResult:
+        """The result of an attempt that raised; `decision` says whether it is the last one."""
+        self.usage = self.usage + work.trail.usage
+        now = self.clock()
+        context = ErrorContext(
+            task_id=self.name,
+            agent_id=work.agent.name or None,
+            attempt=work.attempt,
+            timeout_s=work.timeout_s,
+            elapsed_s=(now - started_at).total_seconds(),
+            model=work.trail.model,
+            prompt=work.trail.prompt,
+            usage=work.trail.usage,
+        )
+        data = TaskError.from_exception(error, now=now, context=context)
+        self.decision = decide(work.task, error=data, history=self.history, draw=self.draw())
+        if isinstance(self.decision, GiveUp):
+            data = final_error(data, history=self.history, exhausted=self.decision.exhausted)
+        return self._result(work, TaskStatus.FAILED, error=data)
+
+    def cancelled(self) -> TaskResult:
+        """The result of a job that was stopped."""
+        return self._result(self.work, TaskStatus.CANCELLED, reason=self.stop_reason or "it was cancelled")
+
+    def _result(self, work: Work, status: TaskStatus, **fields: Any) -> TaskResult:
+        return TaskResult(
+            task_id=self.name,
+            status=status,
+            success=status is TaskStatus.COMPLETED,
+            usage=self.usage,
+            attempts=self.attempt if self.started_at else 0,
+            started_at=self.started_at,
+            ended_at=self.clock(),
+            agent=work.agent.name or None,
+            model=work.trail.model,
+            prompt=work.trail.prompt,
+            run_id=self.task_run_id,
+            **fields,
+        )
+
+    # What observers hear
+
+    def attempt_started(self, task_run_id: str) -> None:
+        """An attempt is about to run."""
+        self.task_run_id = task_run_id
+        self.started_at = self.started_at or self.clock()
+        self._move(TaskStatus.IN_PROGRESS)
+
+    def attempt_failed(self, error: TaskError, again: TryAgain) -> None:
+        """An attempt failed and another follows."""
+        self._move(TaskStatus.FAILED)
+        self.history = (*self.history, error)
+        self.notify(
+            TaskRetrying(
+                **self._place(),
+                attempt=len(self.history),
+                error=error,
+                delay_s=again.delay_s,
+                timeout_s=timeout_for(self.work.task, self.history),
+            )
+        )
+        self._move(TaskStatus.RETRYING)
+
+    def ended(self, result: TaskResult) -> None:
+        """The job is over: announce how."""
+        if self.status is result.status:
+            return
+        self._move(result.status)
+        for event in end_events(result, self._place()):
+            self.notify(event)
+
+    def _move(self, new: TaskStatus) -> None:
+        old, self.status = self.status, transition(self.name, self.status, new)
+        attempt = self.attempt if new is not TaskStatus.RETRYING else self.attempt - 1
+        self.notify(TaskStatusChanged(**self._place(), old=old, new=new, attempt=attempt))
+
+    def _place(self) -> dict[str, Any]:
+        return {
+            "at": self.clock(),
+            "plan": self.work.plan,
+            "run_id": self.work.run_id,
+            "parent_run_id": self.parent_run_id,
+            "task_id": self.name,
+            "task_run_id": self.task_run_id,
+        }
+
+
+def end_events(result: TaskResult, place: dict[str, Any]) -> tuple[Event, ...]:
+    """What is announced about a final result, besides its status.
+
+    Args:
+        result: The result.
+        place: The fields that every event of a task carries.
+    """
+    if result.success:
+        available = TaskOutputAvailable(
+            **place,
+            attempts=result.attempts,
+            usage=result.usage,
+            elapsed_s=result.elapsed_s or 0.0,
+            model=result.model,
+            cached=result.cached,
+            preview=" ".join(str(result.output).split())[:PREVIEW_CHARS],
+        )
+        return (available,)
+    if result.error is None:
+        return ()
+    failed = TaskFailed(
+        **place,
+        attempts=result.attempts,
+        error=result.error,
+        usage=result.usage,
+        elapsed_s=result.elapsed_s or 0.0,
+    )
+    if result.error.code is not ErrorCode.MAX_RETRIES_EXCEEDED:
+        return (failed,)
+    return failed, TaskExhausted(**place, attempts=result.attempts, error=result.error)

@@ -1,0 +1,103 @@
+"""The Prefect flow that runs a plan, as a run of its own or as a part of another plan's run."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.states import State
+
+from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.result import PlanResult
+from agentic_prefect.plans.inputs import validate_inputs
+from agentic_prefect.plans.progress import Blueprint
+from agentic_prefect.policies.effective import effective_plan
+from agentic_prefect.runtime.agent_task import install_log_filter
+from agentic_prefect.runtime.links import run_url
+from agentic_prefect.runtime.plan_run import PlanRun
+from agentic_prefect.runtime.services import Services, current_services
+from agentic_prefect.runtime.states import plan_state
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """The run that a sub-plan is part of."""
+
+    parent_run_id: str
+    lineage: str
+    stop_reason: Callable[[], str]
+    """Why the parent is stopping this part; empty while it is not."""
+
+
+nesting: ContextVar[Nesting | None] = ContextVar("agentic_prefect_nesting", default=None)
+"""Set around the run of a sub-plan."""
+
+
+@flow(name="agentic-plan", retries=0, persist_result=True, result_serializer="json", validate_parameters=False)
+async def plan_flow(plan: dict[str, Any], inputs: dict[str, Any] | None = None) -> Any:
+    """Run a plan of agent tasks."""
+    return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, current_services()))
+
+
+async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services) -> PlanResult:
+    """Run a plan inside of the flow run that is going on.
+
+    Args:
+        plan: A valid plan.
+        inputs: Values for its inputs; those left out take their defaults.
+        services: What the run needs from outside.
+
+    Raises:
+        PlanInvalid: The inputs do not fit, the plan has a cycle, or no flow run is going on.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise PlanInvalid("A plan runs inside of a Prefect flow. Call this from a flow, or use `run_plan`.")
+    install_log_filter()
+    blueprint = Blueprint.of(
+        effective_plan(plan, run=services.options, settings=services.settings), validate_inputs(plan, inputs)
+    )
+    run_id, parent = str(context.flow_run.id), nesting.get()
+    run = PlanRun(
+        blueprint,
+        services,
+        run_id=run_id,
+        lineage=parent.lineage if parent else run_id,
+        parent_run_id=parent.parent_run_id if parent else None,
+        url=run_url(run_id),
+    )
+    if parent is None:
+        services.stop.subscribe(run.request_cancel)
+    try:
+        return await run.run()
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if parent is None or not parent.stop_reason() or current is None or run.result is None:
+            raise
+        current.uncancel()
+        return run.result
+
+
+async def start(plan: Plan, inputs: Mapping[str, Any], *, run_name: str | None = None) -> State[PlanResult]:
+    """Run a plan as a flow run of its own, or as a subflow where one is going on; its state carries the result."""
+    named = plan_flow.with_options(flow_run_name=(run_name or plan.name).replace("{", "(").replace("}", ")"))
+    content = plan.model_dump(mode="json", exclude_unset=True)
+    return await named(content, dict(inputs), return_state=True)
+
+
+async def result_in(state: State[PlanResult]) -> PlanResult:
+    """The result in the final state of a plan's flow run.
+
+    Raises:
+        Exception: What kept the plan from running at all, such as inputs that do not fit.
+    """
+    data = await state.aresult(raise_on_failure=False)
+    if isinstance(data, BaseException):
+        raise data
+    if not isinstance(data, PlanResult):
+        raise PlanInvalid(f"The plan's run ended {state.name!r} and left no result: {state.message or 'no message'}.")
+    return data

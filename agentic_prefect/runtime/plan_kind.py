@@ -1,0 +1,43 @@
+"""The kind `plan`: a task that is a whole plan."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from agentic_prefect.errors import PlanInvalid, SubPlanFailed
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.ports import Work
+from agentic_prefect.runtime.plan_flow import Nesting, nesting, result_in, start
+
+
+class PlanKind:
+    """Runs a plan as a subflow; its output is the task's, its usage counts, its failure is the task's failure."""
+
+    def __init__(self, find_plan: Callable[[str], Plan], lineage: str) -> None:
+        self._find_plan, self._lineage = find_plan, lineage
+
+    async def execute(self, work: Work) -> Any:
+        """The output of the sub-plan. The task's input, a mapping, gives the plan's inputs.
+
+        Raises:
+            PlanInvalid: There is no such plan, or the inputs do not fit.
+            SubPlanFailed: It ended other than completed.
+        """
+        plan, inputs = self._plan_of(work), work.input if work.input is not None else {}
+        if not isinstance(inputs, Mapping):
+            raise PlanInvalid(f"The input of the sub-plan {plan.name!r} must be a mapping, got {type(inputs).__name__}.")
+        token = nesting.set(Nesting(work.run_id, f"{self._lineage}/{work.task_id}", work.stop_reason))
+        try:
+            state = await start(plan, cast("Mapping[str, Any]", inputs), run_name=f"{work.task_id}: {plan.name}")
+        finally:
+            nesting.reset(token)
+        result = await result_in(state)
+        work.trail.spent(result.usage)
+        if not result.successful:
+            raise SubPlanFailed(f"The sub-plan {plan.name!r} ended {result.status}: {result.reason}.")
+        return result.output
+
+    def _plan_of(self, work: Work) -> Plan:
+        given = work.task.plan
+        if given is None:
+            raise PlanInvalid(f"Task {work.task.id!r} is of kind `plan` and names none. Set `plan` to a name or a path.")
+        return self._find_plan(given) if isinstance(given, str) else Plan.model_validate(given)

@@ -1,0 +1,159 @@
+"""One run of a plan: asks the reducer what to do and has it done, until everything is settled."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from agentic_prefect.models.events import PlanCancelled, PlanCompleted, PlanFailed, PlanStarted
+from agentic_prefect.models.result import PlanResult, TaskResult
+from agentic_prefect.models.status import PlanStatus
+from agentic_prefect.models.usage import Usage
+from agentic_prefect.observers.dispatch import Dispatcher
+from agentic_prefect.plans.advance import advance, begin
+from agentic_prefect.plans.outcome import plan_output, plan_status
+from agentic_prefect.plans.progress import Blueprint, CancelAsked, Outcome, Progress, item_name
+from agentic_prefect.runtime.actions import Actions
+from agentic_prefect.runtime.services import RunInfo, Services
+from agentic_prefect.runtime.work import Place
+
+WIND_DOWN_S = 10.0
+"""How long cancelled work may take to end before the run ends without it."""
+
+
+class PlanRun:
+    """Runs a blueprint once."""
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        services: Services,
+        *,
+        run_id: str,
+        lineage: str | None = None,
+        parent_run_id: str | None = None,
+        url: str | None = None,
+    ) -> None:
+        self._blueprint, self._services = blueprint, services
+        self._run_id, self._parent_run_id, self._url = run_id, parent_run_id, url
+        self._progress = Progress()
+        self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+        self._started_at = services.clock()
+        lineage = lineage or run_id
+        info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self._progress.results)
+        self._dispatcher = Dispatcher(services.observers(info))
+        place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify)
+        self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
+        self.result: PlanResult | None = None
+        """What became of the plan; set when `run` has ended, cancelled or not."""
+
+    def request_cancel(self, reason: str) -> None:
+        """Stop the run: nothing starts any more, what runs is cancelled, partial results are kept."""
+        self._outcomes.put_nowait(CancelAsked(reason))
+
+    async def run(self) -> PlanResult:
+        """Run to the end. Cancellation is passed on after the partial results have been handed to the observers."""
+        self._dispatcher.notify(PlanStarted(**self._event_place(), tasks=len(self._blueprint.tasks)))
+        flusher = asyncio.create_task(self._flush_from_time_to_time())
+        try:
+            await self._work_through()
+        except asyncio.CancelledError:
+            await self._wind_down()
+            raise
+        finally:
+            flusher.cancel()
+            self.result = result = self._result()
+            self._announce_end(result)
+            await self._dispatcher.flush()
+        return result
+
+    async def _work_through(self) -> None:
+        self._progress, actions = begin(self._blueprint)
+        while True:
+            for action in actions:
+                self._actions.carry_out(action)
+            if self._progress.is_done(self._blueprint):
+                break
+            outcome = await self._outcomes.get()
+            self._progress, actions = advance(self._blueprint, self._progress, outcome)
+        await self._actions.finish()
+
+    async def _wind_down(self) -> None:
+        """The run itself is being cancelled: stop the nodes and take in what they still report."""
+        reason = "the run was cancelled"
+        self._progress, _ = advance(self._blueprint, self._progress, CancelAsked(reason))
+        self._actions.cancel_all(reason)
+        try:
+            async with asyncio.timeout(WIND_DOWN_S):
+                await self._actions.finish()
+        except TimeoutError:
+            pass
+        while not self._outcomes.empty():
+            self._progress, _ = advance(self._blueprint, self._progress, self._outcomes.get_nowait())
+
+    async def _flush_from_time_to_time(self) -> None:
+        while True:
+            await asyncio.sleep(self._services.flush_every_s)
+            await self._dispatcher.flush()
+
+    def _result(self) -> PlanResult:
+        status, reason = plan_status(self._blueprint, self._progress)
+        output, trouble = plan_output(self._blueprint, self._progress)
+        results = _in_order(self._blueprint, self._progress)
+        return PlanResult(
+            plan=self._blueprint.plan.name,
+            run_id=self._run_id,
+            status=status,
+            output=output,
+            results=results,
+            usage=_paid(self._blueprint, results),
+            started_at=self._started_at,
+            ended_at=self._services.clock(),
+            reason=reason or (f"its result could not be worked out: {trouble}" if trouble else ""),
+            url=self._url,
+        )
+
+    def _announce_end(self, result: PlanResult) -> None:
+        place = {**self._event_place(), "usage": result.usage, "elapsed_s": result.elapsed_s}
+        match result.status:
+            case PlanStatus.COMPLETED:
+                self._dispatcher.notify(PlanCompleted(**place))
+            case PlanStatus.CANCELLED:
+                self._dispatcher.notify(PlanCancelled(**place, reason=result.reason))
+            case PlanStatus.PARTIAL_FAILURE | PlanStatus.FAILED:
+                self._dispatcher.notify(PlanFailed(**place, status=result.status, reason=result.reason))
+
+    def _event_place(self) -> dict[str, Any]:
+        return {
+            "at": self._now(),
+            "plan": self._blueprint.plan.name,
+            "run_id": self._run_id,
+            "parent_run_id": self._parent_run_id,
+        }
+
+    def _now(self) -> datetime:
+        return self._services.clock()
+
+
+def _in_order(blueprint: Blueprint, progress: Progress) -> Mapping[str, TaskResult]:
+    """The results in the plan's order, each fan-out followed by its items."""
+    results: dict[str, TaskResult] = {}
+    for task in blueprint.plan.tasks:
+        if task.id in progress.results:
+            results[task.id] = progress.results[task.id]
+        fan = progress.fans.get(task.id)
+        for index in range(len(fan.items) if fan else 0):
+            name = item_name(task.id, index)
+            if name in progress.results:
+                results[name] = progress.results[name]
+    return results
+
+
+def _paid(blueprint: Blueprint, results: Mapping[str, TaskResult]) -> Usage:
+    """What this run consumed. A fan-out is the sum of its items; a stored result cost nothing again."""
+    counted = (
+        result
+        for name, result in results.items()
+        if not result.cached and not (name in blueprint.tasks and blueprint.tasks[name].for_each is not None)
+    )
+    return sum((result.usage for result in counted), Usage())

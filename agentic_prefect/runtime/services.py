@@ -1,0 +1,83 @@
+"""What a run needs from outside: kinds of tasks, observers, the clock and chance. `bootstrap` puts it together."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.chat import OutputSchema
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.result import TaskResult
+from agentic_prefect.models.task import AgentTask
+from agentic_prefect.ports import Observer, TaskKind
+from agentic_prefect.runtime.stop import StopSignal
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What an observer may know about the run that it watches."""
+
+    plan: Plan
+    run_id: str
+    parent_run_id: str | None
+    lineage: str
+    """The id of the first run of this work, which a resumed or nested run carries on."""
+    snapshot: Callable[[], Mapping[str, TaskResult]]
+    """The results so far, by task id and by `id[index]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a run needs from outside."""
+
+    kinds: Callable[[RunInfo], Mapping[str, TaskKind]]
+    """The kinds of tasks for one run, by name."""
+    observers: Callable[[RunInfo], Sequence[Observer]]
+    """The observers of one run; a sub-plan's run asks for its own."""
+    output_of: Callable[[AgentTask], OutputSchema | None]
+    """The form of a task's answer."""
+    find_plan: Callable[[str], Plan]
+    """A stored plan by name or path, for sub-plans."""
+    options: PolicyFields = PolicyFields()
+    """What the run itself sets."""
+    settings: PolicyFields = PolicyFields()
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    draw: Callable[[], float] = random.random
+    """A random number in [0, 1), for jitter."""
+    stop: StopSignal = field(default_factory=StopSignal)
+    flush_every_s: float = 2.0
+    """How often observers may write what is pending."""
+
+
+_current: ContextVar[Services | None] = ContextVar("agentic_prefect_services", default=None)
+_default: list[Callable[[], Services]] = []
+
+
+def provide_default(factory: Callable[[], Services]) -> None:
+    """Say where services come from when a run brings none."""
+    _default[:] = [factory]
+
+
+def use(services: Services) -> None:
+    """Make `services` those of everything that runs in this context from here on."""
+    _current.set(services)
+
+
+def current_services() -> Services:
+    """The services of this context, else the default ones.
+
+    Raises:
+        PlanInvalid: There are neither.
+    """
+    services = _current.get()
+    if services is not None:
+        return services
+    if not _default:
+        raise PlanInvalid(
+            "No services are set up for this run. Import `agentic_prefect.bootstrap` before the flow runs, "
+            "or start the plan with `agentic_prefect.run_plan`."
+        )
+    return _default[0]()

@@ -1,0 +1,104 @@
+"""From a node of the plan to a job: expressions evaluated, schema and kind looked up, key worked out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from agentic_prefect.errors import AgenticError, PlanInvalid
+from agentic_prefect.models.agent import AgentSpec
+from agentic_prefect.models.events import Event
+from agentic_prefect.models.prompt import ContextItem
+from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.expressions import Scope, evaluate, references
+from agentic_prefect.plans.progress import Blueprint, StartNode
+from agentic_prefect.policies.failure import repairs_for, timeout_for
+from agentic_prefect.ports import TaskKind, Work
+from agentic_prefect.runtime.caching import content_key
+from agentic_prefect.runtime.job import Job
+from agentic_prefect.runtime.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The run that a job belongs to."""
+
+    run_id: str
+    lineage: str
+    """The id of the first run of this work."""
+    parent_run_id: str | None
+    notify: Callable[[Event], None]
+
+
+def job_for(
+    start: StartNode, blueprint: Blueprint, services: Services, kinds: Mapping[str, TaskKind], place: Place
+) -> Job:
+    """The job of a node. What cannot be evaluated or found is kept as its fault, so that it fails in the open."""
+    task = blueprint.tasks[start.task_id]
+    work = Work(
+        task=task,
+        task_id=start.name,
+        agent=blueprint.plan.agents.get(task.agent or "", AgentSpec(name=task.agent or "")),
+        description=task.description,
+        timeout_s=timeout_for(task, ()),
+        repairs=repairs_for(task),
+        plan=blueprint.plan.name,
+        run_id=place.run_id,
+    )
+    fault: Exception | None = PlanInvalid(start.fault) if start.fault else None
+    key: str | None = None
+    kind = kinds.get(task.kind, _Unavailable())
+    try:
+        if task.kind not in kinds:
+            raise PlanInvalid(f"Task {task.id!r} has the kind {task.kind!r}. Known kinds: {', '.join(sorted(kinds))}.")
+        work = _rendered(work, task, start.scope, services)
+        fingerprint: Callable[[Work], str] = getattr(kind, "fingerprint", _no_fingerprint)
+        key = content_key(work, lineage=place.lineage, fingerprint=fingerprint(work))
+    except AgenticError as error:
+        fault = fault or error
+    return Job(
+        work=work,
+        kind=kind,
+        clock=services.clock,
+        draw=services.draw,
+        notify=place.notify,
+        key=key,
+        fault=fault,
+        parent_run_id=place.parent_run_id,
+    )
+
+
+def _rendered(work: Work, task: AgentTask, scope: Scope, services: Services) -> Work:
+    return replace(
+        work,
+        task=task.model_copy(update={"special_instructions": _text(task.special_instructions, scope)}),
+        description=_text(task.description, scope),
+        input=evaluate(task.input, scope),
+        context=tuple(_context_item(text, scope) for text in task.context),
+        output=services.output_of(task),
+    )
+
+
+def _text(value: str, scope: Scope) -> str:
+    return value if "{{" not in value else str(evaluate(f" {value}", scope))[1:]
+
+
+def _context_item(text: str, scope: Scope) -> ContextItem:
+    """What other tasks wrote is marked as such: it is shown to a model as data."""
+    tasks = sorted(references(text).tasks)
+    value = evaluate(text, scope)
+    source = f"task {', '.join(tasks)}" if tasks else ""
+    return ContextItem(text=value if isinstance(value, str) else _text("{{ item }}", _only(value)), source=source, trusted=not tasks)
+
+
+def _only(value: object) -> Scope:
+    return Scope({}, {}, item=value, index=None)
+
+
+def _no_fingerprint(_: Work) -> str:
+    return ""
+
+
+class _Unavailable:
+    """Stands in for a kind that is not there; the job's fault is raised before it is asked."""
+
+    async def execute(self, work: Work) -> object:
+        raise PlanInvalid(f"There is no kind of task called {work.task.kind!r}.")
