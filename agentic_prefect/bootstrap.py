@@ -1,0 +1,36 @@
+"""Puts the parts together. Apart from the command line, the only place that names implementations."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.budget import Budget
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.result import PlanResult
+from agentic_prefect.ports import Observer, Runners
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What one run sets, besides the plan and its inputs."""
+
+    policy: PolicyFields = PolicyFields()
+    """Model, timeout, retries and failure policy for tasks, agents and plans that set none."""
+    max_concurrency: int | None = None
+    """In place of the plan's."""
+    budget: Budget | None = None
+    """In place of the plan's."""
+    observers: Sequence[Observer] = ()
+    """Besides the standard ones."""
+    runners: Runners = field(default_factory=dict)
+    """Agents by name that do not use the built-in runner."""
+    rehearse: bool = False
+    """Answer every model call from the output schema, without a provider."""
+    faults: Sequence[str] = ()
+    """Failures to inject, as `task:codexN`, such as `search:429x2`."""
+    base_dir: Path | None = None
+    """The folder from which a plan's relative paths are meant."""
+    run_name: str | None = None
