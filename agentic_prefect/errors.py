@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import ClassVar
 
+from agentic_prefect.models.usage import Usage
+
 
 class ErrorCode(StrEnum):
     """The closed list of reasons why a task can fail."""
@@ -36,6 +38,8 @@ class AgenticError(Exception):
     code: ClassVar[ErrorCode] = ErrorCode.UNEXPECTED
     retryable: ClassVar[bool | None] = None
     """`True` again, `False` never, `None` no opinion: the policy decides."""
+    usage: Usage | None = None
+    """What the model call that failed consumed; `None` when nobody counted. It survives pickling."""
 
 
 class RetryableError(AgenticError):

@@ -20,6 +20,11 @@ class ModelSettings(Frozen):
     extra: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request's body, as the provider names them."""
 
+    def on_top_of(self, base: "ModelSettings") -> "ModelSettings":
+        """These settings, with those of `base` where they set nothing; `extra` is merged field by field."""
+        own = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        return base.model_copy(update=own | {"extra": base.extra | self.extra})
+
 
 class Message(Frozen):
     """One message of a conversation."""
@@ -47,6 +52,8 @@ class ChatRequest(Frozen):
     settings: ModelSettings = ModelSettings()
     timeout_s: float | None = None
     """Seconds until the call is given up; `None` waits as long as the caller does."""
+    task_id: str = ""
+    """Which task asks, `id[index]` for an item of a fan-out. Never sent: rehearsals and records use it."""
 
 
 class ChatResponse(Frozen):
