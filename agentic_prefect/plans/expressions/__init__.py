@@ -1,0 +1,24 @@
+"""Expressions in plans: what `{{ … }}` refers to, what is wrong with it, and its value."""
+
+from agentic_prefect.plans.expressions.evaluation import ExpressionError, evaluate
+from agentic_prefect.plans.expressions.reading import (
+    ExpressionProblem,
+    References,
+    is_expression,
+    problems_in,
+    references,
+)
+from agentic_prefect.plans.expressions.scope import MISSING, Scope, TaskView
+
+__all__ = [
+    "MISSING",
+    "ExpressionError",
+    "ExpressionProblem",
+    "References",
+    "Scope",
+    "TaskView",
+    "evaluate",
+    "is_expression",
+    "problems_in",
+    "references",
+]
