@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Api = Literal["chat", "responses"]
-"""Chat Completions or Responses."""
+Api = Literal["chat", "responses", "in_process"]
+"""Chat Completions or Responses over HTTP, or a call of `ScriptedChatModel`."""
 
 
 @dataclass(frozen=True, slots=True)

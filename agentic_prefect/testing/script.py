@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from agentic_prefect.models.base import Frozen
-from agentic_prefect.testing.request import ScriptedRequest
+from agentic_prefect.testing.request import Api, ScriptedRequest
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 """Why the model stopped, in the words of Chat Completions; the Responses API gets its own words for the same."""
@@ -233,7 +233,7 @@ class Match(Frozen):
     """The model's whole name."""
     headers: dict[str, str] = Field(default_factory=dict[str, str])
     """Headers with their whole values; names in any case."""
-    api: Literal["chat", "responses"] | None = None
+    api: Api | None = None
 
 
 def _match(value: Any) -> Any:

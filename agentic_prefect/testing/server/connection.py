@@ -31,7 +31,7 @@ class Connection(asyncio.Protocol):
     @property
     def generation(self) -> int | None:
         """Of the request that is being answered; `None` when there is none."""
-        return None if self._exchange is None or self._exchange.ticket is None else self._exchange.ticket.generation
+        return None if self._exchange is None or self._exchange.turn is None else self._exchange.turn.ticket.generation
 
     def abort(self) -> None:
         """Close at once."""
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self) -> None:
         self._exchange = exchange = self._backend.open(self._delivery())
-        transmission = self._backend.ready(exchange)
+        transmission = exchange.transmission
         if transmission is None or transmission.pace_s:
             self._task = asyncio.get_running_loop().create_task(self._send_in_time(exchange))
         else:
@@ -102,7 +102,7 @@ class Connection(asyncio.Protocol):
         return delivery
 
     async def _send_in_time(self, exchange: Exchange) -> None:
-        transmission = exchange.transmission or await self._backend.prepared(exchange)
+        transmission = await self._backend.prepared(exchange)
         if not transmission.pace_s:
             self._task = None
             self._send(exchange, transmission)

@@ -1,23 +1,20 @@
 """A scripted model behind a real HTTP server on loopback, with its own thread."""
 
 import asyncio
-import re
 import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from agentic_prefect.testing.request import ScriptedRequest
-from agentic_prefect.testing.script import Answer, AnswerFunction, Match, Rule, Script
+from agentic_prefect.testing.script import Script
+from agentic_prefect.testing.scripted import Scripted
 from agentic_prefect.testing.server.backend import Backend
 from agentic_prefect.testing.server.connection import Connection
-from agentic_prefect.testing.server.journal import Tally
 
 _BACKLOG = 2048
 
 
-class ScriptedServer:
+class ScriptedServer(Scripted):
     """An OpenAI-compatible server that answers from a script and records what it was asked.
 
     It speaks Chat Completions and Responses, streamed or not, and `GET /v1/models`. Without rules every request gets
@@ -32,14 +29,13 @@ class ScriptedServer:
     ```
 
     Args:
-        script: What it answers after each `reset()`; rules can be added at any time.
+        script: What it answers after each `reset()`; rules can be added at any time. `None` echoes.
         port: 0 takes a free one.
     """
 
     def __init__(self, script: Script | None = None, *, port: int = 0) -> None:
-        self._backend = Backend(script or Script())
-        self._journal = self._backend.journal
-        self._rules = self._backend.rules
+        super().__init__(script)
+        self._backend = Backend(self._play)
         self._wanted_port = port
         self._thread: threading.Thread | None = None
         self._port: int | None = None
@@ -53,16 +49,10 @@ class ScriptedServer:
         if self._thread is not None:
             return self
         started: Future[int] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(started)), name="scripted-server", daemon=True
-        )
-        self._thread.start()
-        try:
-            self._port = started.result()
-        except OSError:
-            self._thread.join()
-            self._thread = None
-            raise
+        thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="scripted-server", daemon=True)
+        thread.start()
+        self._port = started.result()
+        self._thread = thread
         return self
 
     def stop(self) -> None:
@@ -104,96 +94,11 @@ class ScriptedServer:
         """What `OPENAI_BASE_URL` wants: `http://127.0.0.1:PORT/v1`."""
         return f"{self.url}/v1"
 
-    def on(
-        self,
-        when: str | re.Pattern[str] | Match | None,
-        *answers: Answer | AnswerFunction,
-        times: int | None = None,
-        skip: int = 0,
-    ) -> None:
-        """Add a rule after those that are there.
-
-        Args:
-            when: A part of the prompt's text, a pattern found in it, a `Match`, or `None` for every request.
-            answers: One after the other; the last one answers all further requests. None at all is an echo.
-            times: How many requests the rule answers; `None` is all of them.
-            skip: That many matching requests are left to later rules first.
-        """
-        fields = {"when": when, "times": times, "skip": skip} | ({"answers": answers} if answers else {})
-        self._rules.add(Rule.model_validate(fields))
-
-    def queue(self, answers: Sequence[Answer | AnswerFunction]) -> None:
-        """Answer the next requests with `answers`, one each, whatever they ask; this goes before all rules."""
-        self._rules.queue(list(answers))
-
-    def answer_by_default(self, answer: Answer | AnswerFunction) -> None:
-        """Answer with `answer` when no rule does."""
-        self._rules.answer_by_default(answer)
-
-    def release(self, count: int | None = None) -> None:
-        """Let held requests go, the oldest first.
-
-        Args:
-            count: How many; `None` is all that have arrived. Later ones are held again.
-        """
-        if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._backend.release, count)
-
     def reset(self) -> None:
-        """Back to the script as it was given, with empty records; requests that are in flight are dropped."""
-        self._backend.reset()
+        """Back to the script as it was given, with empty records; connections with a request in flight are closed."""
+        super().reset()
         if self._thread is not None:
             self._loop.call_soon_threadsafe(self._backend.drop_forgotten)
-
-    @property
-    def requests(self) -> tuple[ScriptedRequest, ...]:
-        """The requests to a model, in the order of arrival; `/models` and `/health` are not among them."""
-        return self._journal.requests
-
-    def requests_matching(self, text: str) -> tuple[ScriptedRequest, ...]:
-        """The requests with `text` in their prompt."""
-        return tuple(request for request in self.requests if text in request.prompt_text)
-
-    @property
-    def count(self) -> int:
-        """How many requests to a model arrived."""
-        return self._journal.tally.count
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are being answered at this moment."""
-        return self._journal.tally.in_flight
-
-    @property
-    def max_in_flight(self) -> int:
-        """The most requests that were being answered at once."""
-        return self._journal.tally.max_in_flight
-
-    def wait_until(self, is_met: Callable[[Tally], bool], *, timeout_s: float = 10.0) -> None:
-        """Block this thread until `is_met` is true of the server's numbers.
-
-        Raises:
-            NotInTime: It was not within `timeout_s` seconds.
-        """
-        self._journal.wait_until(is_met, awaited="a condition", timeout_s=timeout_s)
-
-    async def wait_until_async(self, is_met: Callable[[Tally], bool], *, timeout_s: float = 10.0) -> None:
-        """Do the same as `wait_until`, for code that runs in an event loop."""
-        await self._journal.wait_until_async(is_met, awaited="a condition", timeout_s=timeout_s)
-
-    def wait_for_requests(self, count: int, *, timeout_s: float = 10.0) -> None:
-        """Block this thread until `count` requests have arrived since the last reset.
-
-        Raises:
-            NotInTime: They had not within `timeout_s` seconds.
-        """
-        awaited = f"{count} requests"
-        self._journal.wait_until(lambda tally: tally.count >= count, awaited=awaited, timeout_s=timeout_s)
-
-    async def wait_for_requests_async(self, count: int, *, timeout_s: float = 10.0) -> None:
-        """Do the same as `wait_for_requests`, for code that runs in an event loop."""
-        awaited = f"{count} requests"
-        await self._journal.wait_until_async(lambda tally: tally.count >= count, awaited=awaited, timeout_s=timeout_s)
 
     async def _serve(self, started: "Future[int]") -> None:
         self._loop = asyncio.get_running_loop()
