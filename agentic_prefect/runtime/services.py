@@ -27,6 +27,8 @@ class RunInfo:
     """The id of the first run of this work, which a resumed or nested run carries on."""
     snapshot: Callable[[], Mapping[str, TaskResult]]
     """The results so far, by task id and by `id[index]`."""
+    whole_plan: bool = True
+    """False for a single task in somebody's own flow."""
 
 
 @dataclass(frozen=True, slots=True)

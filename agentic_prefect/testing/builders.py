@@ -21,7 +21,9 @@ def make_task(task_id: str, **fields: Any) -> AgentTask:
 
 def make_plan(*tasks: AgentTask | dict[str, Any], name: str = "plan", **fields: Any) -> Plan:
     """A plan of these tasks; a task may be given as its fields."""
-    made = tuple(task if isinstance(task, AgentTask) else make_task(task.pop("id"), **task) for task in map(_copy, tasks))
+    made = tuple(
+        task if isinstance(task, AgentTask) else make_task(task.pop("id"), **task) for task in map(_copy, tasks)
+    )
     return Plan.model_validate({"name": name, "tasks": made, **fields})
 
 
