@@ -43,8 +43,10 @@ class ArtifactWriter:
 
     def __init__(self, flow_run_id: UUID) -> None:
         self._flow_run_id = flow_run_id
-        self._written: dict[_Place, _Written] | None = None
-        """By key and subject: the artifact's id and what it holds; `None` as long as nobody looked."""
+        self._written: dict[_Place, _Written] = {}
+        """By key and subject: the artifact's id and what it holds, `None` when that is not known."""
+        self._is_known = False
+        """Whether `_written` holds every artifact that the server has of this flow run."""
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def write(self, sheets: list[Sheet], *, client: PrefectClient) -> None:
@@ -53,14 +55,15 @@ class ArtifactWriter:
         Raises:
             httpx.HTTPError: The server could not be reached or refused; what was written before stays written.
         """
-        if self._written is None:
-            self._written = await self._existing(client)
-        outcomes = await asyncio.gather(
-            *(self._put(sheet, client, self._written) for sheet in sheets), return_exceptions=True
-        )
+        if not self._is_known:
+            self._written = {**await self._existing(client), **self._written}
+        # Until all went well, an artifact may have been made without its id reaching us.
+        self._is_known = False
+        outcomes = await asyncio.gather(*(self._put(sheet, client) for sheet in sheets), return_exceptions=True)
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome
+        self._is_known = True
 
     async def _existing(self, client: PrefectClient) -> dict[_Place, _Written]:
         found = await client.read_artifacts(
@@ -69,9 +72,9 @@ class ArtifactWriter:
         )
         return {(each.key, ""): (each.id, None) for each in found if each.key and each.task_run_id is None}
 
-    async def _put(self, sheet: Sheet, client: PrefectClient, written: dict[_Place, _Written]) -> None:
+    async def _put(self, sheet: Sheet, client: PrefectClient) -> None:
         place = (sheet.key, sheet.subject)
-        artifact_id, old = written.get(place, (None, None))
+        artifact_id, old = self._written.get(place, (None, None))
         if old == sheet:
             return
         async with self._places:
@@ -90,4 +93,4 @@ class ArtifactWriter:
                     )
                 )
                 artifact_id = made.id
-        written[place] = (artifact_id, sheet)
+        self._written[place] = (artifact_id, sheet)

@@ -108,7 +108,8 @@ class ArtifactObserver:
             ]
         known = results.results if isinstance(results, PlanResult) else results
         rows = {row.id: row for row in page.tasks}
-        told = [name for name in self._failed if name in rows and (ended or name in known)]
+        spread = {row.id.partition("[")[0] for row in page.tasks if row.is_item}
+        told = [name for name in self._failed if name in rows and name not in spread and (ended or name in known)]
         return [*sheets, *(self._task_error(rows[name]) for name in told[:MAX_TASK_ERRORS])]
 
     def _task_error(self, row: TaskRow) -> Sheet:

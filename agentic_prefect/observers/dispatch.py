@@ -52,6 +52,7 @@ class Dispatcher:
         self._failures: Counter[str] = Counter()
         self._reported: set[tuple[int, str]] = set()
         self._flushing = asyncio.Lock()
+        self._writing: asyncio.Future[None] | None = None
         for observer in observers:
             self.add(observer)
 
@@ -95,19 +96,20 @@ class Dispatcher:
     async def flush(self) -> None:
         """Let the observers write out what is pending, side by side. Never raises what an observer raises.
 
-        One that does not end in time is cancelled and counted; nobody waits for it any longer.
+        One that does not end in time is cancelled and counted; nobody waits for it any longer. When the caller is
+        cancelled, the writing goes on, and the next flush waits for it: half-written work would be written twice.
         """
+        # Held by the dispatcher: asyncio itself holds a task only weakly.
+        self._writing = asyncio.ensure_future(self._flush_all())
+        await asyncio.shield(self._writing)
+
+    async def _flush_all(self) -> None:
         async with self._flushing:
             flushing = [observer for observer in self._observers if isinstance(observer, FlushingObserver)]
             tasks = {asyncio.ensure_future(_flushed(observer.flush)): observer for observer in flushing}
             if not tasks:
                 return
-            try:
-                done, late = await asyncio.wait(tasks, timeout=self._flush_timeout_s)
-            except asyncio.CancelledError:
-                for task in tasks:
-                    task.cancel()
-                raise
+            done, late = await asyncio.wait(tasks, timeout=self._flush_timeout_s)
             for task in done:
                 error = asyncio.CancelledError("its flush was cancelled") if task.cancelled() else task.exception()
                 if error is not None:

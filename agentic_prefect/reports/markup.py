@@ -8,7 +8,7 @@ MAX_CHARACTERS = 100_000
 """A longer page is cut: an artifact of this size still opens at once in Prefect's UI."""
 
 # GitHub's Markdown lets a backslash stand before any punctuation. An underscore inside a word marks nothing.
-_INLINE = re.compile(r"[\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|^[#>+=-]|^\d+(?=[.)])|&(?=#?\w+;)")
+_INLINE = re.compile(r"[\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])|^[#>+=-]|^\d+(?=[.)])|&(?=#?\w+;)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _ACTIVE = re.compile(r"!(?=\[)|<(?=[A-Za-z/!?])")
 

@@ -248,9 +248,11 @@ def _relations(related: Iterable[Related]) -> str:
 
 
 def _total(rows: Iterable[TaskRow]) -> Usage:
-    """A fan-out's usage holds that of its items, once it has ended."""
+    """A fan-out's usage holds that of its items, once it has ended. A stored result costs nothing again."""
     total, of_items, joined = Usage(), defaultdict[str, Usage](Usage), dict[str, Usage]()
     for row in rows:
+        if row.cached:
+            continue
         if row.is_item:
             owner = row.id.partition("[")[0]
             of_items[owner] = of_items[owner] + row.usage
