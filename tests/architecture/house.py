@@ -12,7 +12,7 @@ CORE: Final = frozenset({"errors", "models", "policies", "plans", "ports"})
 PARTS: Final = frozenset({"llm", "prompting", "capabilities", "history", "reports", "plugins", "testing"})
 AGENTS: Final = frozenset({"agents", "planning", "verification"})
 PREFECT: Final = frozenset({"settings", "blocks", "observers", "interventions", "runtime"})
-DOORS: Final = frozenset({"bootstrap", "cli", "flows", "deployments"})
+DOORS: Final = frozenset({"stored_plans", "bootstrap", "doors", "cli", "flows", "deployments"})
 
 _BELOW_AGENTS: Final = CORE | PARTS
 _BELOW_PREFECT: Final = _BELOW_AGENTS | AGENTS
@@ -39,10 +39,14 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "runtime": _BELOW_PREFECT | {"settings", "blocks", "observers", "interventions"},
     # Floor 5, doors. The package itself is one: its lazy names reach down to every floor.
     "": _BELOW_DOORS,
-    "bootstrap": _BELOW_DOORS,
-    "cli": _BELOW_DOORS | {"", "bootstrap"},
-    "flows": _BELOW_DOORS | {"", "bootstrap"},
-    "deployments": _BELOW_DOORS | {"", "bootstrap", "flows"},
+    "stored_plans": _BELOW_DOORS,
+    "bootstrap": _BELOW_DOORS | {"stored_plans"},
+    "doors": _BELOW_DOORS | {"stored_plans", "bootstrap"},
+    "cli": _BELOW_DOORS | {"", "stored_plans", "bootstrap", "doors"},
+    "flows": _BELOW_DOORS | {"", "stored_plans", "bootstrap", "doors", "examples"},
+    "deployments": _BELOW_DOORS | {"", "bootstrap", "doors", "flows"},
+    # What the shipped plans call: functions and output models, like those a user would write.
+    "examples": frozenset(),
 }
 """Part -> the other parts it may import."""
 
@@ -54,7 +58,7 @@ PLACES: Final[dict[str, frozenset[str]]] = {
     "rich": frozenset({"agentic_prefect.reports", "agentic_prefect.cli"}),
     "cyclopts": frozenset({"agentic_prefect.cli"}),
     "prefect": frozenset(
-        {f"agentic_prefect.{part}" for part in PREFECT | {"bootstrap", "cli"}} | {"flows", "deployments"}
+        {f"agentic_prefect.{part}" for part in PREFECT | {"bootstrap", "doors", "cli"}} | {"flows", "deployments"}
     ),
 }
 """Outside package -> the only modules and packages that may import it."""

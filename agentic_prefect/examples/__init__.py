@@ -1,0 +1,1 @@
+"""What the shipped plans call: functions and output models, like those a user would write."""

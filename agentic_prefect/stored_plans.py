@@ -1,0 +1,121 @@
+"""Finds plans by name or path and reads them."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.load import load_plan
+from agentic_prefect.plans.names import did_you_mean, listing
+
+STDIN: Final = "-"
+SUFFIXES: Final = (".yaml", ".yml", ".json")
+MAX_BYTES: Final = 5_000_000
+"""A larger file is not read at all; what `load_plan` accepts is a good deal smaller."""
+
+
+class PlanNotFound(PlanInvalid, LookupError):
+    """There is no plan of that name, and no file at that path."""
+
+    def __init__(self, reference: str, known: tuple[str, ...]) -> None:
+        super().__init__(reference, known)
+        self.reference, self.known = reference, known
+
+    def __str__(self) -> str:
+        hint = did_you_mean(self.reference, self.known)
+        return (
+            f"There is no plan file {self.reference!r} and no stored plan of that name. {f'{hint} ' if hint else ''}"
+            f"Stored plans: {listing(self.known)}. Give one of them, the path of a file, or `-` for standard input."
+        )
+
+
+class PlanUnreadable(PlanInvalid, OSError):
+    """A plan's file is there and cannot be read."""
+
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__(source, why)
+        self.source, self.why = source, why
+
+    def __str__(self) -> str:
+        return f"The plan {self.source!r} cannot be read: {self.why}. Give a text file in YAML or JSON, in UTF-8."
+
+
+def shipped_folder() -> Path:
+    """The folder of the plans that come with the package: inside of it once installed, `flows/plans` in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_plans"
+    return installed if installed.is_dir() else package.parent / "flows" / "plans"
+
+
+def plan_folders(extra: Iterable[Path] = ()) -> tuple[Path, ...]:
+    """Where stored plans lie, the first one first: the folders given, those of the settings, the shipped one."""
+    # The settings are Prefect's and take a second to load; whoever names a file by its path does not need them.
+    from agentic_prefect.settings import AgenticSettings
+
+    return (*extra, *AgenticSettings().plans, shipped_folder())
+
+
+def stored_plans(folders: Sequence[Path]) -> dict[str, Path]:
+    """The files of all stored plans by name, in order of their names; an earlier folder hides a later one's."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                if path.suffix in SUFFIXES and path.is_file():
+                    found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def find_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> Path:
+    """The file of a plan.
+
+    Args:
+        reference: A path, or the name of a stored plan. A file that is there goes before a stored plan.
+        base_dir: From where a relative path is meant; `None` is the working folder.
+        folders: Where stored plans lie; `None` is `plan_folders()`.
+
+    Raises:
+        PlanNotFound: Neither is there.
+    """
+    path = (base_dir or Path()) / Path(reference).expanduser()
+    if path.is_file() or (path.is_dir() and path.suffix in SUFFIXES):
+        return path
+    known = stored_plans(plan_folders() if folders is None else folders)
+    if reference in known:
+        return known[reference]
+    raise PlanNotFound(reference, tuple(known))
+
+
+def read_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> Plan:
+    """The plan in a file, of a stored name, or on standard input (`-`); arguments as for `find_plan`.
+
+    Raises:
+        PlanNotFound: There is none.
+        PlanUnreadable: Its file cannot be read.
+        PlanInvalid: What it says is no plan; all problems at once.
+    """
+    if reference == STDIN:
+        return load_plan(_text(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input"), source="standard input")
+    path = find_plan(reference, base_dir=base_dir, folders=folders)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PlanUnreadable(str(path), (error.strerror or str(error)).lower()) from error
+    return load_plan(_text(content, str(path)), source=str(path))
+
+
+def folder_of(reference: str, *, folders: Sequence[Path] | None = None) -> Path | None:
+    """The folder from which the relative paths in a plan are meant; `None` for standard input: the working folder."""
+    return None if reference == STDIN else find_plan(reference, folders=folders).parent
+
+
+def _text(content: bytes, source: str) -> str:
+    if len(content) > MAX_BYTES:
+        raise PlanUnreadable(source, f"it is larger than {MAX_BYTES:,} bytes, and no plan is")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PlanUnreadable(source, f"byte {error.start} is not UTF-8") from error
