@@ -32,6 +32,7 @@ PLAN_STYLES: dict[PlanStatus | None, str] = {
 }
 
 PREVIEW_LINES = 3
+MAX_CELL = 32
 
 # Which rows stay when there is not room for all: what happens, then what went wrong, then the rest.
 _URGENCY: dict[TaskStatus, int] = {
@@ -58,24 +59,29 @@ def live_view(page: PlanReport, *, max_rows: int | None = None) -> RenderableTyp
 def task_table(page: PlanReport, *, max_rows: int | None = None) -> Table:
     """The tasks in the plan's order, each with its state, agent, time and output or reason."""
     table = Table(show_edge=False, pad_edge=False, box=None, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("Status", no_wrap=True)
-    table.add_column("Task", no_wrap=True, overflow="ellipsis")
-    table.add_column("Agent", no_wrap=True, overflow="ellipsis", style="dim")
-    table.add_column("Duration", no_wrap=True, justify="right")
-    table.add_column("Output", no_wrap=True, overflow="ellipsis", ratio=1)
     shown = _most_urgent(page.tasks, max_rows)
-    for row in shown:
-        indent = "  " if row.is_item else ""
-        table.add_row(
-            Text(_status(row), style=STYLES[row.status]),
-            Text(f"{indent}{row.id}"),
-            Text(one_line(row.agent or "", 40)),
-            Text(duration(row.elapsed_s) if row.elapsed_s is not None else ""),
-            Text(one_line(row.why or row.preview)),
-        )
+    cells = [_cells(row) for row in shown]
+    for name in ("Status", "Task", "Agent"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("Duration", no_wrap=True, justify="right")
+    # To the table this is the one column that may wrap, so that it alone gives way; its cells are cut instead.
+    table.add_column("Output")
+    for row, (status, *rest, output) in zip(shown, cells, strict=True):
+        ending = Text(output, no_wrap=True, overflow="ellipsis")
+        table.add_row(Text(status, style=STYLES[row.status]), *map(Text, rest), ending)
     if len(shown) < len(page.tasks):
         table.add_row("", Text(f"… {number(len(page.tasks) - len(shown))} more", style="dim"))
     return table
+
+
+def _cells(row: TaskRow) -> tuple[str, ...]:
+    return (
+        _status(row),
+        one_line(f"{'- ' if row.is_item else ''}{row.id}", MAX_CELL),
+        one_line(row.agent or "", MAX_CELL),
+        duration(row.elapsed_s) if row.elapsed_s is not None else "",
+        one_line(row.why or row.preview),
+    )
 
 
 def progress_line(page: PlanReport) -> str:

@@ -24,6 +24,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {  # pyright: ignore[reportUnknownMemberType]  # jinja2 leaves its values untyped
         "as_text": _as_text,

@@ -130,13 +130,13 @@ def _failure(row: TaskRow) -> str:
 
 
 def _attempts(row: TaskRow) -> str:
-    return "\n".join(f"{place}. {_attempt(each)}" for place, each in enumerate(row.failures, start=1))
+    return "\n".join(f"- {_attempt(each)}" for each in row.failures)
 
 
 def _attempt(each: AttemptRow) -> str:
+    limit = f" of {duration(each.timeout_s)}" if each.timeout_s is not None else ""
     facts = [
-        f"after {duration(each.elapsed_s)}" if each.elapsed_s is not None else "",
-        f"of {duration(each.timeout_s)} allowed" if each.timeout_s is not None else "",
+        f"after {duration(each.elapsed_s)}{limit}" if each.elapsed_s is not None else "",
         f"model {inline(each.model)}" if each.model else "",
         f"prompt {inline(each.prompt)}" if each.prompt else "",
         counted(each.usage.total_tokens, "token") if each.usage else "",

@@ -8,9 +8,12 @@ MAX_CHARACTERS = 100_000
 """A longer page is cut: an artifact of this size still opens at once in Prefect's UI."""
 
 # GitHub's Markdown lets a backslash stand before any punctuation. An underscore inside a word marks nothing.
-_INLINE = re.compile(r"[\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])|^[#>+=-]|^\d+(?=[.)])|&(?=#?\w+;)")
+# A bracket marks something only as part of `[text](address)` or `[text][name]`.
+_INLINE = re.compile(
+    r"[\\`*<>|~]|\[(?=[^\]]*\][(\[])|\](?=[(\[])|(?<![^\W_])_|_(?![^\W_])|^[#>+=-]|^\d+(?=[.)])|&(?=#?\w+;)"
+)
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_ACTIVE = re.compile(r"!(?=\[)|<(?=[A-Za-z/!?])")
+_ACTIVE = re.compile(r"!(?=\[)|<(?=[A-Za-z/!?])|\[(?=[^\]]*\]:)")
 
 
 def inline(text: str, limit: int = 300) -> str:
@@ -42,10 +45,10 @@ def fenced(text: str, language: str = "text") -> str:
 
 
 def passive(text: str) -> str:
-    """Markdown that somebody else wrote, with images and HTML made inert.
+    """Markdown that somebody else wrote, with images, HTML and link definitions made inert.
 
     Headings, lists, tables and links stay. An image is fetched when a page is opened, so that its address could carry
-    data away; HTML outside of code is shown as it is written.
+    data away; HTML outside of code is shown as it is written; a definition would make links of other parts of the page.
     """
     fence, lines = "", list[str]()
     for line in printable(text).splitlines():

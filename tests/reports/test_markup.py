@@ -8,7 +8,8 @@ from agentic_prefect.reports.markup import bounded, fenced, inline, passive, tab
 HOSTILE = [
     "a | b",
     "*bold* _italic_ `code` ~~gone~~",
-    "[link](http://x.test) ![image](http://x.test/y)",
+    "[link](http://x.test) ![image](http://x.test/y) [a [b] c](http://x.test) [ref][name]",
+    "search[0] [x] [a[b](c)",
     "<script>alert(1)</script> &amp; &#42;",
     "# heading",
     "> quote",
@@ -52,11 +53,12 @@ def test_a_code_block_holds_any_backticks(text: str) -> None:
 
 def test_foreign_markdown_keeps_its_structure_but_loads_nothing() -> None:
     """Headings and code stay; images and HTML are shown as text, and an open fence is closed."""
-    text = "# Title\n\n![x](http://x.test/y) <img src=x> a < b\n\n```py\nlist<int> ![ok]\n```\n\n~~~\nopen <b>"
+    prose = "# Title [0]\n\n![x](http://x.test/y) <img src=x> a < b\n\n[0]: http://x.test/z"
+    text = f"{prose}\n\n```py\nlist<int> ![ok]\n```\n\n~~~\nopen <b>"
 
     html = MarkdownIt("commonmark").render(passive(text) + "\n\nafter")
 
-    assert "<h1>Title</h1>" in html
+    assert "<h1>Title [0]</h1>" in html
     assert "<img" not in html
     assert "&lt;img src=x&gt; a &lt; b" in html
     assert "list&lt;int&gt; ![ok]" in html
