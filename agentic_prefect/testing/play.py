@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass
+from typing import cast
 
 from agentic_prefect.testing.journal import Journal, Ticket
 from agentic_prefect.testing.matching import RuleBook
@@ -108,7 +109,8 @@ async def _computed(function: AnswerFunction, request: ScriptedRequest) -> Answe
     async def call() -> Answer:
         return function(request)
 
-    [outcome] = await asyncio.gather(call(), return_exceptions=True)
-    if isinstance(outcome, BaseException):
-        return StatusFault(status=400, code="script_error", message=f"The script's answer function raised {outcome!r}.")
-    return outcome
+    outcome = cast("object", (await asyncio.gather(call(), return_exceptions=True))[0])
+    if isinstance(outcome, ANSWER_TYPES):
+        return outcome
+    done = "raised" if isinstance(outcome, BaseException) else "returned no answer but"
+    return StatusFault(status=400, code="script_error", message=f"The script's answer function {done} {outcome!r}.")

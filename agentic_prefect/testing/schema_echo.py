@@ -273,8 +273,9 @@ def _string(schema: Schema, place: _Place) -> str:
         return _FORMATS[form]
     least: int = schema.get("minLength", 0)
     most: int | None = schema.get("maxLength")
-    plain = place.name if place.index == 0 else f"{place.name} {place.index + 1}"
-    padded = (plain * (least // max(len(plain), 1) + 1) if len(plain) < least else plain)[:most]
+    name = place.name or "text"
+    plain = name if place.index == 0 else f"{name} {place.index + 1}"
+    padded = (plain * math.ceil(least / max(len(plain), 1)))[:least] if len(plain) < least else plain[:most]
     pattern = schema.get("pattern")
     if pattern is None:
         return padded

@@ -84,6 +84,7 @@ class Connection(asyncio.Protocol):
         transmission = exchange.transmission
         if transmission is None or transmission.pace_s:
             self._task = asyncio.get_running_loop().create_task(self._send_in_time(exchange))
+            self._task.add_done_callback(self._on_sent)
         else:
             self._send(exchange, transmission)
 
@@ -100,6 +101,14 @@ class Connection(asyncio.Protocol):
         )
         self._head, self._body = None, []
         return delivery
+
+    def _on_sent(self, task: asyncio.Task[None]) -> None:
+        """A fault of the server itself ends the connection, so that no client waits for ever."""
+        if not task.cancelled() and task.exception() is not None:
+            self.abort()
+            task.get_loop().call_exception_handler(
+                {"message": "A scripted answer failed", "exception": task.exception()}
+            )
 
     async def _send_in_time(self, exchange: Exchange) -> None:
         transmission = await self._backend.prepared(exchange)
