@@ -1,0 +1,37 @@
+"""What can be told from a connection's address."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from agentic_prefect.models.connection import Connection
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+"""Where a connection without a `base_url` leads."""
+
+_OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com", ".api.openai.com")
+
+
+def base_url_of(connection: Connection) -> str:
+    """The connection's address, without a slash at its end."""
+    return (connection.base_url or OPENAI_BASE_URL).rstrip("/")
+
+
+def is_openai(base_url: str) -> bool:
+    """Whether OpenAI itself answers there, at its own address or at Azure's."""
+    return _host(base_url).endswith(_OPENAI_HOSTS)
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether the address is on this machine."""
+    host = _host(base_url)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _host(base_url: str) -> str:
+    try:
+        return (urlsplit(base_url).hostname or "").lower()
+    except ValueError:
+        return ""
