@@ -6,7 +6,6 @@ The names below are loaded when they are first used, so that `import agentic_pre
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -73,6 +72,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Load the public name `name` on first use and keep it."""
     if name == "__version__":
+        # It takes longer to load than all the rest of this package's beginning.
+        from importlib.metadata import version
+
         value: object = version("agentic-prefect")
     elif name in _PUBLIC:
         value = getattr(import_module(_PUBLIC[name]), name)
