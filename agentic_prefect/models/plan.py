@@ -45,10 +45,8 @@ class Plan(Frozen):
         fields = dict(cast("Mapping[str, Any]", data))
         agents = fields.get("agents")
         if isinstance(agents, Mapping):
-            fields["agents"] = {
-                name: {"name": name, **cast("Mapping[str, Any]", agent)} if isinstance(agent, Mapping) else agent
-                for name, agent in cast("Mapping[str, Any]", agents).items()
-            }
+            named = cast("Mapping[str, Any]", agents).items()
+            fields["agents"] = {name: _named(agent, name) for name, agent in named}
         return fields
 
     def task(self, task_id: str) -> AgentTask:
@@ -61,3 +59,10 @@ class Plan(Frozen):
             if task.id == task_id:
                 return task
         raise KeyError(task_id)
+
+
+def _named(agent: Any, name: str) -> Any:
+    """The agent, written or built, with its name if it has none yet."""
+    if isinstance(agent, Mapping):
+        return {"name": name, **cast("Mapping[str, Any]", agent)}
+    return agent.model_copy(update={"name": name}) if isinstance(agent, AgentSpec) and not agent.name else agent

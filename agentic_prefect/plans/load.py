@@ -1,0 +1,55 @@
+"""A plan from text, and text from a plan."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from pydantic import ValidationError
+
+from agentic_prefect.models.plan import SCHEMA_VERSION, Plan
+from agentic_prefect.plans.complaints import complaints
+from agentic_prefect.plans.document import Document, Format, read_document
+from agentic_prefect.plans.problems import PlanProblems, Problem
+from agentic_prefect.plans.written import as_json, as_yaml, plain_plan
+
+
+def load_plan(text: str | Mapping[str, Any], *, source: str = "<plan>", format: Format = "auto") -> Plan:
+    """The plan that a YAML or JSON text, or the data of one, describes.
+
+    What only the whole plan can show (unknown tasks, circles and the like) is checked by `validate_plan`.
+
+    Args:
+        text: The text, or a mapping with what would stand in it.
+        source: Its name, for messages; a name that ends in `.json` is JSON when `format` is `auto`.
+        format: What the text is.
+
+    Raises:
+        PlanProblems: With everything that is wrong at once.
+    """
+    document = read_document(text, source=source, format=format) if isinstance(text, str) else Document(text)
+    problems = [*document.problems, *_outer_problems(document.value)]
+    if problems:
+        raise PlanProblems(source, tuple(problems))
+    try:
+        return Plan.model_validate(document.value)
+    except ValidationError as error:
+        raise PlanProblems(source, complaints(error, document.value, document.lines)) from error
+
+
+def dump_plan(plan: Plan, format: Literal["yaml", "json"] = "yaml") -> str:
+    """The plan as text that `load_plan` makes the same plan of. Only what was set is written; keys never are."""
+    data = plain_plan(plan)
+    return as_yaml(data) if format == "yaml" else as_json(data)
+
+
+def _outer_problems(value: Any) -> list[Problem]:
+    """What makes looking any further useless."""
+    if value is None:
+        return [Problem("", "the plan is empty.", "It needs at least `name` and `tasks`.")]
+    if not isinstance(value, Mapping):
+        kind = type(value).__name__
+        return [Problem("", f"a plan is a mapping with `name` and `tasks`, got {kind}: {str(value)[:60]!r}.")]
+    version = cast("Mapping[str, Any]", value).get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        message = f"the plan is written for schema version {version}, this program reads up to {SCHEMA_VERSION}."
+        return [Problem("schema_version", message, "Update agentic-prefect, or write the plan for the older version.")]
+    return []
