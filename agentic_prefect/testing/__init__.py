@@ -9,19 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from agentic_prefect.models.schema_echo import EchoImpossible, echo
     from agentic_prefect.testing.builders import make_plan, make_task
     from agentic_prefect.testing.completion import count_tokens
     from agentic_prefect.testing.fault import Fault
     from agentic_prefect.testing.journal import NotInTime, Tally
     from agentic_prefect.testing.recording import RecordingObserver
     from agentic_prefect.testing.request import ScriptedRequest
-    from agentic_prefect.testing.schema_echo import EchoImpossible, echo
     from agentic_prefect.testing.script import Match, Reply, ReportedUsage, Rule, Script, ToolCall
     from agentic_prefect.testing.scripted_model import ScriptedChatModel
     from agentic_prefect.testing.server.scripted_server import ScriptedServer
 
 _PUBLIC: Final = {
-    "EchoImpossible": "agentic_prefect.testing.schema_echo",
+    "EchoImpossible": "agentic_prefect.models.schema_echo",
     "Fault": "agentic_prefect.testing.fault",
     "Match": "agentic_prefect.testing.script",
     "NotInTime": "agentic_prefect.testing.journal",
@@ -36,7 +36,7 @@ _PUBLIC: Final = {
     "Tally": "agentic_prefect.testing.journal",
     "ToolCall": "agentic_prefect.testing.script",
     "count_tokens": "agentic_prefect.testing.completion",
-    "echo": "agentic_prefect.testing.schema_echo",
+    "echo": "agentic_prefect.models.schema_echo",
     "make_plan": "agentic_prefect.testing.builders",
     "make_task": "agentic_prefect.testing.builders",
 }

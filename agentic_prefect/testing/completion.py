@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import assert_never
 
+from agentic_prefect.models.schema_echo import break_schema, echo
 from agentic_prefect.testing.request import ScriptedRequest
-from agentic_prefect.testing.schema_echo import break_schema, echo
 from agentic_prefect.testing.script import (
     Echo,
     Finish,

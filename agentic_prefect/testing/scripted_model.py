@@ -19,11 +19,11 @@ from agentic_prefect.errors import (
     TimedOut,
 )
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
+from agentic_prefect.models.schema_echo import EchoImpossible
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.testing.completion import Completion, complete
 from agentic_prefect.testing.play import Turn
 from agentic_prefect.testing.request import ScriptedRequest
-from agentic_prefect.testing.schema_echo import EchoImpossible
 from agentic_prefect.testing.script import (
     Answer,
     DropFault,

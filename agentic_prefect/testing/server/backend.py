@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
+from agentic_prefect.models.schema_echo import EchoImpossible
 from agentic_prefect.testing.admission import Delivery, admit, api_of, key_problem
 from agentic_prefect.testing.play import Play, Turn
-from agentic_prefect.testing.schema_echo import EchoImpossible
 from agentic_prefect.testing.script import Answer, StatusFault
 from agentic_prefect.testing.transmission import (
     Transmission,

@@ -67,7 +67,10 @@ class EchoImpossible(TerminalError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"No answer could be made up from the requested schema: {self.reason}. Script a reply for this request."
+        return (
+            f"No answer could be made up from the requested schema: {self.reason}. "
+            f"Give it an example (`examples`), or say what to answer."
+        )
 
 
 def echo(schema: Schema, *, array_items: int = 1) -> JsonValue:

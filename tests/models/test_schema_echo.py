@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentic_prefect.models.schema_echo import break_schema
 from agentic_prefect.testing import EchoImpossible, echo
-from agentic_prefect.testing.schema_echo import break_schema
 
 
 @dataclass(frozen=True)
@@ -206,4 +206,4 @@ def test_what_cannot_be_made_up_is_said(schema: dict[str, Any], reason: str) -> 
         echo(schema)
 
     assert reason in str(caught.value)
-    assert "Script a reply for this request." in str(caught.value)
+    assert "Give it an example (`examples`)" in str(caught.value)
