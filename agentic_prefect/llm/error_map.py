@@ -168,7 +168,7 @@ def error_of(failure: HttpFailure, *, place: Place, now: datetime) -> AgenticErr
     words = shorten(redacted(failure.message)) or "no explanation"
     message = f"{place} answered HTTP {failure.status}{f' ({name})' if name else ''}: {words}"
     hint = _way_out(code, failure, place)
-    message = f"{message.rstrip('.')}. {hint}".rstrip()
+    message = f"{message.rstrip('.!')}. {hint}".rstrip()
     if code in _RETRYABLE:
         return _RETRYABLE[code](message, retry_after_s(failure.headers, now=now))
     return _TERMINAL[code](message)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, assert_never
@@ -29,6 +29,11 @@ class _Manner:
 
     form: Form | None
     limit_field: openai_chat.LimitField
+    has_other_limit: bool = False
+    """Whether the limit goes by another name than at first."""
+
+    def with_other_limit(self) -> "_Manner":
+        return replace(self, limit_field=openai_chat.other_limit_field(self.limit_field), has_other_limit=True)
 
 
 class OpenAIModel:
@@ -71,6 +76,7 @@ class OpenAIModel:
         Raises:
             AgenticError: With what the call consumed in `usage`.
         """
+        self.warm_up()  # not on the call's time
         try:
             async with asyncio.timeout(request.timeout_s):
                 return await self._complete(request)
@@ -96,15 +102,18 @@ class OpenAIModel:
         return OpenAITransport(self._place, key=key, is_openai=self._is_openai, http_client=self._http_client)
 
     async def _complete(self, request: ChatRequest) -> ChatResponse:
+        manner = self._manner(request)
+        learned: dict[str, Form] = {}
         calls = 0
         while True:
-            manner = self._manner(request)
             path, body = self._put(request, manner)
             calls += 1
             try:
                 answer = self._read(await self._transport.post(path, body))
             except HttpRefusal as refusal:
-                if self._learn(request, manner, refusal.failure):
+                after = self._manner_after(request, manner, refusal.failure, learned)
+                if after is not None:
+                    manner = after
                     continue
                 error = error_of(refusal.failure, place=self._place, now=self._clock())
                 error.usage = Usage(calls=calls)
@@ -112,6 +121,7 @@ class OpenAIModel:
             except AgenticError as error:
                 error.usage = Usage(calls=calls)
                 raise
+            self._remember(request.model, manner, learned)
             return response_of(answer, request, calls=calls, asked_by=self._name)
 
     def _put(self, request: ChatRequest, manner: _Manner) -> tuple[str, dict[str, Any]]:
@@ -146,29 +156,39 @@ class OpenAIModel:
         return answer
 
     def _manner(self, request: ChatRequest) -> _Manner:
+        """How to put a request, as far as it is known."""
         usual: openai_chat.LimitField = "max_completion_tokens" if self._is_openai else "max_tokens"
         field = self._limit_fields.get(request.model, usual)
         if request.output is None:
             return _Manner(None, field)
-        known = (self._forms.get((request.model, schema)) for schema in ("", _digest(request.output)))
         first = first_form(self._connection.structured_output, request.output)
-        return _Manner(max(first, *(form for form in known if form is not None)), field)
+        known = [self._forms.get((request.model, schema), first) for schema in ("", _digest(request.output))]
+        return _Manner(max(first, *known), field)
 
-    def _learn(self, request: ChatRequest, manner: _Manner, failure: HttpFailure) -> bool:
-        """Whether `failure` tells how to put the request so that it may be accepted."""
+    def _manner_after(
+        self, request: ChatRequest, manner: _Manner, failure: HttpFailure, learned: dict[str, Form]
+    ) -> _Manner | None:
+        """How to put a request that was refused; `None` when asking differently would not help.
+
+        What it finds out is noted in `learned`, by schema.
+        """
         if request.settings.max_output_tokens and openai_chat.refuses_limit(failure, manner.limit_field):
-            other = openai_chat.other_limit_field(manner.limit_field)
-            # Only once: a server that knows neither name must not be asked for ever.
-            if self._limit_fields.setdefault(request.model, other) == other != manner.limit_field:
-                return True
+            # Once only: a server that knows neither name would be asked for ever.
+            return None if manner.has_other_limit else manner.with_other_limit()
         if request.output is None or manner.form is None:
-            return False
+            return None
         form = form_after(manner.form, failure, wish=self._connection.structured_output)
         if form is None:
-            return False
-        schema = _digest(request.output) if is_about_schema(failure) else ""
-        self._forms[request.model, schema] = max(form, self._forms.get((request.model, schema), form))
-        return True
+            return None
+        learned[_digest(request.output) if is_about_schema(failure) else ""] = form
+        return replace(manner, form=form)
+
+    def _remember(self, model: str, manner: _Manner, learned: Mapping[str, Form]) -> None:
+        """Keep what was learned, now that the request was accepted."""
+        if manner.has_other_limit:
+            self._limit_fields[model] = manner.limit_field
+        for schema, form in learned.items():
+            self._forms[model, schema] = max(form, self._forms.get((model, schema), form))
 
 
 def _digest(output: OutputSchema) -> str:

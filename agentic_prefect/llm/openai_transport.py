@@ -18,6 +18,7 @@ from agentic_prefect.llm.per_loop import PerLoop
 from agentic_prefect.llm.redaction import redacted
 
 CONNECT_TIMEOUT_S = 10.0
+_BAD_ADDRESS = frozenset({"InvalidURL", "LocalProtocolError", "UnsupportedProtocol"})
 NO_KEY = "none"
 """Sent where no key is needed: without one the SDK would take the one from the environment, whoever it is for."""
 
@@ -101,12 +102,14 @@ class OpenAITransport:
         kind = type(cause).__name__
         if isinstance(error, openai.APITimeoutError) and kind != "ConnectTimeout":
             return TimedOut(f"{self._place} did not answer in time.")
-        words = self._clean(str(cause)) or kind
+        words = (self._clean(str(cause)) or kind).rstrip(".")
+        if kind in _BAD_ADDRESS:
+            return InvalidRequest(f"{self._place} has no usable address: {words}. Write `base_url: https://HOST/v1`.")
         if "Connect" in kind or isinstance(cause, OSError):
             return ConnectionLost(
                 f"{self._place} could not be reached: {words}. Check the address, and that the server is running."
             )
-        return ConnectionLost(f"The connection to {self._place} broke before the answer was there: {words}.")
+        return ConnectionLost(f"{self._place} broke off before the answer was there: {words}.")
 
     def _clean(self, text: str) -> str:
         return redacted(text, "" if self._key is None else self._key.get_secret_value())
