@@ -63,6 +63,13 @@ PLACES: Final[dict[str, frozenset[str]]] = {
 }
 """Outside package -> the only modules and packages that may import it."""
 
+IMPLEMENTATIONS: Final = frozenset(
+    {f"agentic_prefect.observers.{name}" for name in ("artifacts", "jsonl", "log", "otel", "prefect_events")}
+    | {f"agentic_prefect.agents.{name}" for name in ("agent_kind", "function_kind", "runner")}
+    | {f"agentic_prefect.llm.{name}" for name in ("connections", "openai_model", "local")}
+)
+"""What stands behind a port. Its own part and the doors may name it; all others know the port alone."""
+
 ENVIRONMENT_PLACE: Final = "agentic_prefect.settings"
 
 BROAD_EXCEPT_PLACES: Final = frozenset(

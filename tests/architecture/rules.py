@@ -71,6 +71,18 @@ def places(modules: tuple[Module, ...]) -> list[Violation]:
     ]
 
 
+def implementations(modules: tuple[Module, ...]) -> list[Violation]:
+    """Concrete implementations are named at the doors; below them, code knows the port."""
+    return [
+        Violation(
+            _at(module, imported), f"{concrete!r} stands behind a port; import the port, and name it in bootstrap"
+        )
+        for module, imported, target in _edges(modules)
+        for concrete in house.IMPLEMENTATIONS
+        if _is_in(target.name, concrete) and module.part not in house.DOORS | {"", target.part}
+    ]
+
+
 def environment(modules: tuple[Module, ...]) -> list[Violation]:
     """The process's environment is read in one module."""
     names = {"environ", "environb", "getenv", "getenvb", "putenv"}
@@ -162,6 +174,7 @@ RULES: Final[dict[str, Rule]] = {
         direction,
         rings,
         places,
+        implementations,
         environment,
         pure_core,
         deferred_imports,
