@@ -7,13 +7,14 @@ from typing import Final
 
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.document import MAX_CHARS
 from agentic_prefect.plans.load import load_plan
 from agentic_prefect.plans.names import did_you_mean, listing
 
 STDIN: Final = "-"
 SUFFIXES: Final = (".yaml", ".yml", ".json")
-MAX_BYTES: Final = 5_000_000
-"""A larger file is not read at all; what `load_plan` accepts is a good deal smaller."""
+MAX_BYTES: Final = 4 * MAX_CHARS
+"""A larger file is not read to its end; no text of the length that a plan may have takes more in UTF-8."""
 
 
 class PlanNotFound(PlanInvalid, LookupError):

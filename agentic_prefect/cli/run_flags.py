@@ -1,0 +1,41 @@
+"""The options that `run` and `rehearse` share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Group, Parameter
+
+from agentic_prefect.cli.formats import Format
+
+INPUTS = Group("Inputs", sort_key=1)
+RESULT = Group("Result", sort_key=2)
+LIMITS = Group("Limits", sort_key=3)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class RunFlags:
+    """What a run takes besides its plan."""
+
+    inputs: Annotated[
+        tuple[str, ...], Parameter(name=("--input", "-i"), group=INPUTS, negative=(), show_default=False)
+    ] = ()
+    """A value for one of the plan's inputs, as NAME=VALUE; again for each further one."""
+    inputs_file: Annotated[Path | None, Parameter(group=INPUTS)] = None
+    """A YAML or JSON file with values for the inputs; `--input` goes before it."""
+    output: Annotated[
+        tuple[str, ...], Parameter(name=("--output", "-o"), group=RESULT, negative=(), show_default=False)
+    ] = ()
+    """Where to write the result: a .json, .yaml, .md, .html or .txt file, or `-` for standard output."""
+    format: Annotated[Format | None, Parameter(group=RESULT)] = None
+    """The form of the result, in place of what the file's name says."""
+    stream: Annotated[str | None, Parameter(group=RESULT)] = None
+    """Write every event as a line: jsonl:FILE, or jsonl:- for standard output."""
+    max_concurrency: Annotated[int | None, Parameter(group=LIMITS)] = None
+    """At most this many tasks at once, in place of the plan's own limit."""
+    budget: Annotated[tuple[str, ...], Parameter(group=LIMITS, negative=(), show_default=False)] = ()
+    """A limit for the whole run, in place of the plan's own: usd=0.50, tokens=20000 or calls=60; again for each."""
+
+
+NO_FLAGS: Final = RunFlags()
