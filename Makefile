@@ -3,7 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TEST_PROCESSES ?= 2
-PIP_INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+# Modules are compiled when they are first imported: to compile all of them takes a third of the installation's time.
+PIP_INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check --no-input --no-compile -c constraints.txt
 
 # The first interpreter of a version that Prefect's pins allow; a shim that cannot run does not count.
 FIND_PYTHON := for python in python3 python3.13 python3.12 python3.11 python; do \
@@ -24,14 +25,17 @@ $(BIN)/python:
 
 # The stamps make the second run quick; the one for development covers what a demo needs.
 $(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV), once; this takes a minute or so."
 	$(PIP_INSTALL) -e '.[local]'
 	@touch $@
 
 $(VENV)/.ready-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV), once; this takes a minute or so."
 	$(PIP_INSTALL) -e '.[dev,local]'
 	@touch $(VENV)/.ready $@
 
 $(VENV)/.ready-bench: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV), once; this takes a minute or so."
 	$(PIP_INSTALL) -e '.[dev,local,bench]'
 	@touch $(VENV)/.ready $(VENV)/.ready-dev $@
 
