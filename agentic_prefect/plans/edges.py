@@ -9,7 +9,9 @@ from agentic_prefect.models.task import AgentTask, TaskFields
 from agentic_prefect.plans.expressions import references
 
 NEEDING_FIELDS = ("input", "description", "context", "for_each", "special_instructions")
-"""Fields in which a reference needs the other task's output."""
+"""Fields in which a reference needs the other task's output, unless it only looks at how that one ended."""
+LOOKS = frozenset({"status", "error", "succeeded", "failed", "skipped"})
+"""What can be looked at whether or not there is an output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,18 @@ def edges_of(task: AgentTask, owners: frozenset[str] = frozenset()) -> Edges:
         owners: The tasks it stands in for. It is called upon because one of them failed, so looking at that one
             (at its error, say) needs no output.
     """
-    referred = frozenset(references([getattr(task, field) for field in NEEDING_FIELDS]).tasks)
+    paths_by_task = references([getattr(task, field) for field in NEEDING_FIELDS]).tasks
+    needed = {name for name, paths in paths_by_task.items() if not paths or not all(map(_only_looks, paths))}
     return Edges(
-        needs=(referred - owners) | frozenset(task.depends_on),
-        observes=frozenset(references(task.when).tasks) | (referred & owners),
+        needs=(needed - owners) | frozenset(task.depends_on),
+        observes=frozenset(references(task.when).tasks) | (frozenset(paths_by_task) - needed) | (needed & owners),
         after=frozenset(task.after),
     )
+
+
+def _only_looks(path: tuple[str, ...]) -> bool:
+    """Whether a reference looks at how a task ended, which needs no output of it."""
+    return bool(path) and path[0] in LOOKS
 
 
 def fallbacks_of(task: TaskFields) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.policy import Continue, FailureAction, Fallback
+from agentic_prefect.models.policy import Continue, FailureAction
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.models.task import AgentTask
@@ -192,12 +192,6 @@ def split_name(name: str) -> tuple[str, int | None]:
 def failure_action(blueprint: Blueprint, task_id: str, result: TaskResult) -> FailureAction | None:
     """What follows the failure of a task; `None` when it did not fail."""
     return action_after(blueprint.tasks[task_id], result.error) if result.error is not None else None
-
-
-def fallbacks_of(task: AgentTask) -> tuple[str, ...]:
-    """Every task that may stand in for `task`, whatever goes wrong."""
-    actions = [task.on_failure, *(rule.then for rule in (task.failure_policy or {}).values())]
-    return tuple(dict.fromkeys(name for action in actions if isinstance(action, Fallback) for name in action.chain))
 
 
 class Views(Mapping[str, TaskView]):

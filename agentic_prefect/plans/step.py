@@ -9,6 +9,7 @@ from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.policy import Abort, Continue, Fallback
 from agentic_prefect.models.result import Related, TaskResult
 from agentic_prefect.models.status import TaskStatus
+from agentic_prefect.plans.edges import fallbacks_of
 from agentic_prefect.plans.expressions import Scope
 from agentic_prefect.plans.fan_out import join_items
 from agentic_prefect.plans.joins import Blocked, Open, Spread, open_task
@@ -28,7 +29,6 @@ from agentic_prefect.plans.progress import (
     StartNode,
     Views,
     failure_action,
-    fallbacks_of,
     item_name,
     split_name,
 )
@@ -65,8 +65,9 @@ class Step:
         self._join_if_over(task_id)
 
     def halt(self, halt: Halt, *, cancel_running: bool) -> None:
-        """Nothing starts any more; what has not started is skipped."""
-        if self._progress.halt is not None:
+        """Nothing starts any more; what has not started is skipped. Somebody's wish outranks a failure's demand."""
+        before = self._progress.halt
+        if before is not None and (before.cancelled or not halt.cancelled):
             return
         self._change(halt=halt, ready=())
         if cancel_running and self._progress.running:

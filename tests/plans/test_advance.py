@@ -185,7 +185,7 @@ CASES = [
     ),
     Case(
         "a critical task halts the plan and cancels what runs",  # F-45
-        make_plan(a("x"), a("y", critical=True), a("z"), a("late", after="x"), max_concurrency=3),
+        make_plan(a("x"), a("y", critical=True), a("z"), a("late", after="z"), max_concurrency=3),
         {"x": "fine", "y": "!refusal"},
         {"x": "completed", "y": "failed", "z": "cancelled", "late": "skipped"},
         PlanStatus.FAILED,
@@ -302,3 +302,12 @@ def test_the_plans_output_is_what_result_says() -> None:
     assert simulate(explicit).output == {"first": "x"}
     assert simulate(implicit).output == "y"
     assert simulate(several).output == {"x": "x", "y": "y"}
+
+
+def test_a_halted_plan_can_still_be_cancelled() -> None:
+    """When a failure has stopped new starts, somebody's wish still cancels what runs."""
+    plan = make_plan(a("x", on_failure="abort"), a("y"), a("z", after="y"), max_concurrency=2)
+    run = simulate(plan, {"x": "!refusal"}, cancel_after=1)
+
+    assert run.statuses() == {"x": "failed", "y": "cancelled", "z": "skipped"}
+    assert run.status is PlanStatus.CANCELLED

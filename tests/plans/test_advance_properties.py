@@ -52,7 +52,7 @@ def run_in_order(plan: Plan, script: dict[str, Any], seed: int) -> Simulation:
     return simulate(plan, script, choose=lambda flying: chance.randrange(len(flying)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(case=plans(), seed=st.integers(0, 10_000))
 def test_every_plan_comes_to_an_end(case: tuple[Plan, dict[str, Any]], seed: int) -> None:
     """Every task has one final result, nothing starts twice, and the limit holds."""
@@ -69,7 +69,7 @@ def halts(plan: Plan) -> bool:
     return any(task.critical or getattr(task.on_failure, "kind", "") == "abort" for task in plan.tasks)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(case=plans(), first=st.integers(0, 10_000), second=st.integers(0, 10_000))
 def test_any_order_ends_alike(case: tuple[Plan, dict[str, Any]], first: int, second: int) -> None:
     """The order in which tasks end does not decide how the plan ends, unless the plan asks to be halted.
@@ -89,7 +89,7 @@ def test_any_order_ends_alike(case: tuple[Plan, dict[str, Any]], first: int, sec
     assert one.progress.covers == other.progress.covers
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(case=plans(), seed=st.integers(0, 10_000))
 def test_nothing_starts_before_what_it_needs(case: tuple[Plan, dict[str, Any]], seed: int) -> None:
     """A task that started had every predecessor settled, and an output, or leave to do without, from each it needs."""
@@ -107,7 +107,7 @@ def test_nothing_starts_before_what_it_needs(case: tuple[Plan, dict[str, Any]], 
             assert TaskStatus(start.scope.tasks[before].status).is_final
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(case=plans(), seed=st.integers(0, 10_000), after=st.integers(0, 6))
 def test_a_cancelled_plan_ends(case: tuple[Plan, dict[str, Any]], seed: int, after: int) -> None:
     """Whenever somebody cancels, every task still comes to a final state."""
