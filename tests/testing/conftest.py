@@ -17,8 +17,9 @@ def server(scripted_server: ScriptedServer) -> ScriptedServer:
     return scripted_server
 
 
-@pytest.fixture
-def client(server: ScriptedServer) -> Iterator[openai.OpenAI]:
+@pytest.fixture(scope="session")
+def client(scripted_server_session: ScriptedServer) -> Iterator[openai.OpenAI]:
     """OpenAI's own client, which tries nothing again."""
-    with openai.OpenAI(api_key="sk-test-0123456789", base_url=server.base_url, max_retries=0, timeout=10) as client:
+    base_url = scripted_server_session.base_url
+    with openai.OpenAI(api_key="sk-test-0123456789", base_url=base_url, max_retries=0, timeout=10) as client:
         yield client

@@ -23,15 +23,15 @@ def main(arguments: list[str] | None = None) -> int:
         0 after a stop, 2 when the script cannot be read or the port is taken.
     """
     options = _parser().parse_args(arguments)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
     try:
         script = Script() if options.script is None else Script.model_validate_json(options.script.read_bytes())
         server = ScriptedServer(script, port=options.port).start()
     except (OSError, ValidationError) as error:
         sys.stderr.write(f"The scripted server cannot start: {error}\n")
         return 2
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
     with server:
         sys.stdout.write(f"{server.base_url}\n")
         sys.stdout.flush()
