@@ -30,7 +30,9 @@ def installed(wheel: Path, repository: Path, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("fresh") / "venv"
     _run([sys.executable, "-m", "venv", str(folder)])
     constraints = repository / "constraints.txt"
-    _run([str(folder / "bin" / "pip"), "install", "-q", "--no-input", "-c", str(constraints), str(wheel)])
+    _run(
+        [str(folder / "bin" / "pip"), "install", "-q", "--no-input", "--no-compile", "-c", str(constraints), str(wheel)]
+    )
     return folder / "bin"
 
 
