@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -60,12 +61,13 @@ def test_the_wheel_holds_nothing_of_the_checkouts_rest(wheel: Path) -> None:
 @pytest.mark.prefect
 def test_a_plan_runs_from_a_fresh_installation(installed: Path, tmp_path: Path) -> None:  # D-17
     """A plan that ships in the wheel is rehearsed to its end by the installed command, far from the checkout."""
-    command = [str(installed / "agentic-prefect"), "rehearse", "trip-research", "-o", "-"]
+    result = tmp_path / "result.json"
+    command = [str(installed / "agentic-prefect"), "rehearse", "research", "-o", str(result)]
 
     answer = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=_bare_environment(tmp_path))
 
-    assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.strip()
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert json.loads(result.read_text())["status"] == "completed"
 
 
 @pytest.mark.slow
