@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
+from httpx import HTTPError
 from prefect.client.orchestration import get_client
 
+from agentic_prefect.errors import RetryableError
 from agentic_prefect.models.events import Event, TaskFailed
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult, TaskResult
@@ -29,6 +31,13 @@ PAUSE_AFTER_FAULT_S = 30.0
 MAX_TABLE_ROWS = 1_000
 MAX_TASK_ERRORS = 20
 """Failed tasks that get an artifact of their own; the report tells of all."""
+
+
+class ArtifactsNotWritten(RetryableError):
+    """Prefect's server could not be reached, or refused."""
+
+    def __str__(self) -> str:
+        return f"the artifacts of the plan could not be written ({self.message}); they are tried again later"
 
 
 class ArtifactObserver:
@@ -86,9 +95,11 @@ class ArtifactObserver:
         try:
             async with get_client() as client:
                 await self._writer.write(self._sheets(ended), client=client)
-        except BaseException:
+        except BaseException as error:
             self._changed = True
             self._not_before = self._clock() + max(self._every_s, PAUSE_AFTER_FAULT_S)
+            if isinstance(error, HTTPError):
+                raise ArtifactsNotWritten(f"{type(error).__name__}: {error}") from error
             raise
 
     def _sheets(self, ended: bool) -> list[Sheet]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from agentic_prefect.errors import TerminalError
+from agentic_prefect.errors import AgenticError, TerminalError
 from agentic_prefect.models.events import Event
 from agentic_prefect.ports import FlushingObserver, Observer
 
@@ -35,7 +35,7 @@ class Dispatcher:
     """Calls observers in the order in which they were added.
 
     What an observer raises changes nothing: the others still hear, the run goes on, the first fault of each kind is
-    logged with its traceback and every further one is only counted.
+    logged, with its traceback unless it was raised on purpose, and every further one is only counted.
 
     Args:
         observers: Those that hear from the start.
@@ -134,7 +134,7 @@ class Dispatcher:
             when,
             type(error).__name__,
             error,
-            exc_info=error,
+            exc_info=None if isinstance(error, AgenticError | TimeoutError) else error,
         )
 
 

@@ -103,7 +103,7 @@ def summary(page: PlanReport, *, saved_to: str | None = None) -> RenderableType:
 
 def text(page: PlanReport, *, saved_to: str | None = None) -> str:
     """Summary, tasks and failures as plain text: no colours, no boxes, one line per fact."""
-    lines = [f"Plan {page.plan}", *_summary_lines(page, saved_to, preview=False), "", "Tasks:"]
+    lines = [f"Plan {page.title}", *_summary_lines(page, saved_to, preview=False), "", "Tasks:"]
     width = max((len(row.id) for row in page.tasks), default=0)
     lines += [
         f"  {row.id:<{width}}  {_status(row)}, {duration(row.elapsed_s)}, {number(row.usage.total_tokens)} tokens, "

@@ -4,7 +4,7 @@ import json
 import re
 
 from agentic_prefect.models.status import TaskStatus
-from agentic_prefect.reports.markup import bounded, fenced, inline, passive, table
+from agentic_prefect.reports.markup import MAX_CHARACTERS, bounded, fenced, inline, passive, table
 from agentic_prefect.reports.model import AttemptRow, PlanReport, TaskRow
 from agentic_prefect.reports.wording import clip, cost, counted, duration, number, one_line, spent, state
 
@@ -19,6 +19,7 @@ MAX_PROMPT_CHARACTERS = 8_000
 # Beyond these, Mermaid draws an error instead of the graph: https://mermaid.js.org/config/schema-docs/config.html
 MAX_GRAPH_CHARACTERS = 48_000
 MAX_GRAPH_ARROWS = 480
+MAX_GRAPH_TASKS = 300
 _ARROW = re.compile(r"-->|-\.+->|==>|---")
 
 
@@ -31,7 +32,7 @@ def report(page: PlanReport) -> str:
 def headline(page: PlanReport) -> str:
     """The outcome in one line of Markdown, for an artifact's card."""
     where = f" [Open the run]({page.url})" if page.url else ""
-    return f"**{page.plan}**: {state(page.status)}, {_counts(page)}.{where}"
+    return f"**{page.title}**: {state(page.status)}, {_counts(page)}.{where}"
 
 
 def prompts(page: PlanReport) -> str:
@@ -39,8 +40,14 @@ def prompts(page: PlanReport) -> str:
     rows = [row for row in page.tasks if row.prompt]
     if not rows:
         return "No task has had a prompt so far.\n"
-    sections = [f"# Prompts of {page.plan}", *(_prompt(row) for row in rows)]
-    return bounded("\n\n".join(sections) + "\n")
+    sections, length = [f"# Prompts of {page.title}"], 0
+    for place, row in enumerate(rows):
+        if length > MAX_CHARACTERS:
+            sections.append(f"Not listed: {counted(len(rows) - place, 'more prompt')}.")
+            break
+        sections.append(_prompt(row))
+        length += len(sections[-1])
+    return "\n\n".join(sections) + "\n"
 
 
 def task_error(row: TaskRow, *, plan: str) -> str:
@@ -60,7 +67,7 @@ def task_error(row: TaskRow, *, plan: str) -> str:
 
 def _head(page: PlanReport) -> str:
     figures = [_counts(page), duration(page.elapsed_s), spent(page.usage)]
-    lines = [f"# {page.plan}: {state(page.status)}", inline(page.description, 500), inline(page.reason, 1_000)]
+    lines = [f"# {page.title}: {state(page.status)}", inline(page.plan.description, 500), inline(page.reason, 1_000)]
     lines.append("; ".join(figures) + ".")
     if page.models:
         lines.append(f"Answered by {inline(', '.join(page.models))}.")
@@ -156,10 +163,8 @@ def _prompt_ref(row: TaskRow) -> str:
 
 
 def _graph(page: PlanReport) -> str:
-    source = page.mermaid.strip()
-    if not source:
-        return ""
-    if len(source) > MAX_GRAPH_CHARACTERS or len(_ARROW.findall(source)) > MAX_GRAPH_ARROWS:
+    source = page.mermaid.strip() if page.total <= MAX_GRAPH_TASKS else None
+    if source is None or len(source) > MAX_GRAPH_CHARACTERS or len(_ARROW.findall(source)) > MAX_GRAPH_ARROWS:
         return "## Graph\n\nThe graph is too large to be drawn here; `agentic-prefect graph` prints it."
     return f"## Graph\n\n{fenced(source, 'mermaid')}"
 

@@ -3,6 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
+from reprlib import Repr
 from typing import Any
 
 from pydantic import AwareDatetime
@@ -21,6 +23,8 @@ from agentic_prefect.reports.live import LiveRun, LiveTask
 from agentic_prefect.reports.wording import one_line
 
 PREVIEW_CHARACTERS = 200
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring, _SHORT.maxother = 4, 8, 8, 120, 120
 
 
 class AttemptRow(Frozen):
@@ -73,8 +77,7 @@ class TaskRow(Frozen):
 class PlanReport(Frozen):
     """A run, ready to be written down."""
 
-    plan: str
-    description: str
+    plan: Plan
     run_id: str
     url: str | None
     status: PlanStatus | None
@@ -86,10 +89,19 @@ class PlanReport(Frozen):
     budget: BudgetReport | None
     tasks: tuple[TaskRow, ...]
     """In the plan's order, items after their task."""
-    mermaid: str
-    """Source of the graph, coloured by status."""
     output: Any
     """The plan's output; `None` while it runs."""
+
+    @property
+    def title(self) -> str:
+        """The plan's name."""
+        return self.plan.name
+
+    @cached_property
+    def mermaid(self) -> str:
+        """Source of the graph, coloured by status; worked out when it is first asked for, since that takes its time."""
+        statuses = {row.id: row.status for row in self.tasks if not row.is_item}
+        return mermaid(self.plan, build_graph(self.plan), statuses)
 
     @property
     def counts(self) -> dict[TaskStatus, int]:
@@ -138,12 +150,10 @@ def report_of(
     whole = results if isinstance(results, PlanResult) else None
     by_name = results.results if isinstance(results, PlanResult) else results
     rows = tuple(_rows(plan, by_name, live, now))
-    statuses = {row.id: row.status for row in rows if not row.is_item}
     ended_at = live.ended_at or now
     elapsed_s = (ended_at - live.started_at).total_seconds() if ended_at and live.started_at else None
     return PlanReport(
-        plan=plan.name,
-        description=plan.description,
+        plan=plan,
         run_id=whole.run_id if whole else live.run_id or "",
         url=url or (whole.url if whole else None),
         status=whole.status if whole else live.status,
@@ -153,7 +163,6 @@ def report_of(
         usage=whole.usage if whole else _total(rows),
         budget=whole.budget if whole else None,
         tasks=rows,
-        mermaid=mermaid(plan, build_graph(plan), statuses),
         output=whole.output if whole else None,
     )
 
@@ -217,7 +226,11 @@ def _unfinished(task: AgentTask, name: str, heard: LiveTask, now: datetime | Non
 
 def preview(output: object) -> str:
     """The beginning of an output, on one line; empty for `None`."""
-    return "" if output is None else one_line(output if isinstance(output, str) else repr(output), PREVIEW_CHARACTERS)
+    return (
+        ""
+        if output is None
+        else one_line(output if isinstance(output, str) else _SHORT.repr(output), PREVIEW_CHARACTERS)
+    )
 
 
 def _attempts(error: TaskError | None, heard: LiveTask) -> tuple[AttemptRow, ...]:

@@ -43,12 +43,13 @@ def test_the_graph_stands_beside_the_table() -> None:
     assert html.count('<code class="language-mermaid">flowchart') == 1
 
 
-@pytest.mark.parametrize(
-    "source", ["flowchart TD\n" + "x" * 50_000, "flowchart TD\n" + "a --> b\n" * 500], ids=["long", "many_arrows"]
-)
-def test_a_graph_too_large_to_be_drawn_is_named_instead(source: str) -> None:
+@pytest.mark.parametrize(("tasks", "edges"), [(301, 0), (40, 40)], ids=["many_tasks", "many_arrows"])
+def test_a_graph_too_large_to_be_drawn_is_named_instead(tasks: int, edges: int) -> None:
     """Beyond what Mermaid draws there is a sentence, not a red box."""
-    text = markdown.report(PAGE.model_copy(update={"mermaid": source}))
+    entries = [{"id": f"t{i}", "depends_on": [f"t{k}" for k in range(min(i, edges))]} for i in range(tasks)]
+    plan = Plan.model_validate({"name": "wide", "tasks": entries})
+
+    text = markdown.report(report_of(plan, {}))
 
     assert "```mermaid" not in text
     assert "`agentic-prefect graph` prints it" in text
@@ -114,6 +115,18 @@ def test_a_long_prompt_is_cut_with_a_note() -> None:
     text = markdown.prompts(page)
     assert len(text) < 10_000
     assert "… 42,000 more characters" in text
+
+
+def test_a_thousand_prompts_make_a_bounded_page() -> None:
+    """The first prompts are told, the others are counted."""
+    plan = Plan.model_validate({"name": "many", "tasks": [{"id": f"t{index}"} for index in range(1_000)]})
+    long = PROMPT.model_copy(update={"text": "word " * 1_000})
+    page = report_of(plan, {f"t{index}": done(f"t{index}", prompt=long) for index in range(1_000)})
+
+    text = markdown.prompts(page)
+
+    assert len(text) < MAX_CHARACTERS * 1.1
+    assert text.endswith("Not listed: 980 more prompts.\n")
 
 
 def test_without_prompts_the_page_says_so() -> None:

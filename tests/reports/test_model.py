@@ -16,7 +16,7 @@ def test_a_finished_plan_is_told_as_its_result_says() -> None:
     """Status, counts and sums equal the result's; rows stand in the plan's order, items after their task."""  # L-11
     page = report_of(PLAN, RESULT)
 
-    assert (page.plan, page.run_id, page.status, page.reason) == ("trip-research", "run-1", PlanStatus.COMPLETED, "")
+    assert (page.title, page.run_id, page.status, page.reason) == ("trip-research", "run-1", PlanStatus.COMPLETED, "")
     assert page.counts == RESULT.counts
     assert (page.total, page.settled) == (5, 5)
     assert (page.usage, page.elapsed_s, page.url, page.output) == (RESULT.usage, 125.0, RESULT.url, RESULT.output)
