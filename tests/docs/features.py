@@ -1,7 +1,7 @@
 """Keeps `docs/features.md` in step with the tests: each feature's row, and the tests that show it.
 
-A test cites a row in a trailing comment on its `def` or in its docstring. `python -m tests.docs.features --write`
-writes the page anew; a row keeps its wording, and a new row takes it from a list of features given with `--wording`.
+A test cites a row in its docstring, or in a comment beside its `def` or its docstring. With `--write` the page is
+written anew; a row keeps its wording, and a new row takes it from a list of features given with `--wording`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ AREAS: Final = {
 }
 """Prefix of a row's id -> the heading it stands under, in the page's order."""
 
-_ID: Final = re.compile(rf"\b(?:{'|'.join(AREAS)})-\d{{2}}\b")
+_ID: Final = re.compile(rf"\b(?:{'|'.join(AREAS)})-(?:\d{{2}}|Q\d)\b")
 _CELL: Final = re.compile(r"(?<!\\)\|")
 _WORDING_COLUMN: Final = {"L": 2, "D": 2}
-_REMARK: Final = re.compile(r"\s*(?:\.\s+)?(?:\*{0,2}Defects?\b|\((?:the gem|the 0\.2\.0)).*$")
+_REMARK: Final = re.compile(r"^.*-> Feature: |\s*(?:[.;]\s+)?(?:\*{0,2}[Dd]efects?\b|\((?:the gem|the 0\.2\.0)).*$")
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,10 @@ def _headers(tree: ast.Module, lines: list[str]) -> Iterator[tuple[str, str]]:
     for holder, body in holders:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                signature = "\n".join(lines[node.lineno - 1 : node.body[0].lineno - 1])
-                comments = "\n".join(line.partition("#")[2] for line in signature.splitlines())
-                yield f"{holder}{node.name}", f"{comments}\n{ast.get_docstring(node) or ''}"
+                docstring = ast.get_docstring(node)
+                end = node.body[0].lineno - 1 if docstring is None else node.body[0].end_lineno
+                comments = "\n".join(line.partition("#")[2] for line in lines[node.lineno - 1 : end])
+                yield f"{holder}{node.name}", f"{comments}\n{docstring or ''}"
 
 
 def _cells(line: str) -> list[str]:
@@ -109,9 +110,9 @@ def _line(row: Row) -> str:
     return f"| {row.id} | {row.wording} | {'<br>'.join(f'`{test}`' for test in row.tests)} |\n"
 
 
-def _order(row: str) -> tuple[int, int]:
+def _order(row: str) -> tuple[int, str]:
     prefix, _, number = row.partition("-")
-    return list(AREAS).index(prefix), int(number)
+    return list(AREAS).index(prefix), number
 
 
 def main(arguments: list[str] | None = None) -> int:

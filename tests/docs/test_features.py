@@ -20,7 +20,7 @@ class TestGroup:
     def test_docstring(
         self,
     ) -> None:
-        """Cites by docstring (P-08)."""
+        """Cites by docstring (P-08)."""  # A-Q3
         note = "A-01"
         assert note  # L-01
 
@@ -47,7 +47,7 @@ def test_every_row_says_what_it_is() -> None:
 
 
 def test_citations_are_read_from_a_tests_head(tmp_path: Path) -> None:
-    """A trailing comment or the docstring cites; what the body mentions does not."""
+    """The docstring and the comments up to its end cite; what the body mentions does not."""
     path = tmp_path / "tests" / "a" / "test_b.py"
     path.parent.mkdir(parents=True)
     path.write_text(TESTS)
@@ -56,6 +56,7 @@ def test_citations_are_read_from_a_tests_head(tmp_path: Path) -> None:
         "F-21": ("tests/a/test_b.py::test_comment",),
         "CT-03": ("tests/a/test_b.py::test_comment",),
         "P-08": ("tests/a/test_b.py::TestGroup::test_docstring",),
+        "A-Q3": ("tests/a/test_b.py::TestGroup::test_docstring",),
     }
 
 
@@ -79,6 +80,7 @@ def test_wording_is_taken_without_remarks() -> None:
     """The words of a row are the feature's; remarks about where it came from stay behind."""
     features = (
         "| F-08 | dict with **four** keys (the gem loses one) | x |\n| L-01 | task.rb | Unit of work. Defect: y | z |\n"
+    features += "| A-Q3 | *Which?* Source: one. -> Feature: several kinds | x |\n"
     )
 
-    assert wording_in(features) == {"F-08": "dict with four keys", "L-01": "Unit of work"}
+    assert wording_in(features) == {"F-08": "dict with four keys", "L-01": "Unit of work", "A-Q3": "several kinds"}
