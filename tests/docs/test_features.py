@@ -80,7 +80,7 @@ def test_wording_is_taken_without_remarks() -> None:
     """The words of a row are the feature's; remarks about where it came from stay behind."""
     features = (
         "| F-08 | dict with **four** keys (the gem loses one) | x |\n| L-01 | task.rb | Unit of work. Defect: y | z |\n"
-    features += "| A-Q3 | *Which?* Source: one. -> Feature: several kinds | x |\n"
+        "| A-Q3 | *Which?* Source: one. -> Feature: several kinds | x |\n"
     )
 
     assert wording_in(features) == {"F-08": "dict with four keys", "L-01": "Unit of work", "A-Q3": "several kinds"}
