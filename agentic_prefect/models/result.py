@@ -153,6 +153,16 @@ class PlanResult(Frozen):
         tally = Counter(result.status for name, result in self.results.items() if "[" not in name)
         return {status: tally[status] for status in TaskStatus if tally[status]}
 
+    def result_of(self, task_id: str) -> TaskResult:
+        """The result that counts for a task: that of the fallback that stood in for it, else its own.
+
+        Raises:
+            KeyError: The plan has no such task.
+        """
+        own = self.results[task_id]
+        stand_ins = (self.results.get(each.task_id) for each in own.related if each.relation == "fallback")
+        return next((result for result in stand_ins if result is not None and result.success), own)
+
     @property
     def successful(self) -> bool:
         """Whether the plan completed."""

@@ -42,7 +42,8 @@ def open_task(blueprint: Blueprint, progress: Progress, task_id: str) -> Open | 
     scope = Scope(blueprint.inputs, Views(blueprint, progress))
     try:
         if task.when is not None and not evaluate(task.when, scope):
-            return Blocked(f"its condition {task.when} is false", None)
+            condition = f": {task.when}" if isinstance(task.when, str) else ""
+            return Blocked(f"its `when` is false{condition}", None)
         if task.for_each is None:
             return Open()
         items = evaluate(task.for_each, scope)

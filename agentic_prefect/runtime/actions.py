@@ -93,7 +93,7 @@ class Actions:
                 waits_for=[state for name in start.waits_for for state in self._states.get(name, ())],
                 tags=task.tags,
             )
-            self._states.setdefault(split_name(start.name)[0], []).append(state)
+            self._remember(split_name(start.name)[0], state)
         except asyncio.CancelledError:
             self._report(NodeEnded(start.name, job.cancelled()))
             raise
@@ -107,7 +107,12 @@ class Actions:
         causes = self._blueprint.graph.edges[result.task_id].all
         waits_for = [allow_failure(state) for name in causes for state in self._states.get(name, ())]
         state: State[Any] = await shown(quote(result), wait_for=waits_for or None, return_state=True)
-        self._states.setdefault(result.task_id, []).append(state)
+        self._remember(result.task_id, state)
+
+    def _remember(self, task_id: str, state: State[Any]) -> None:
+        # Prefect keeps a run whose predecessor was cancelled from starting, `allow_failure` or not.
+        if state.is_completed() or state.is_failed():
+            self._states.setdefault(task_id, []).append(state)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         shown = asyncio.create_task(work)

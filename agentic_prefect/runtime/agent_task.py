@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.states import Cancelled, Completed, State
 from prefect.tasks import Task
 from prefect.utilities.annotations import allow_failure, quote
+from prefect.utilities.engine import emit_task_run_state_change_event
 
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
@@ -61,6 +62,7 @@ async def execute(
             raise
         current.uncancel()
         state = Cancelled(message=job.stop_reason, data=job.cancelled())
+        _record_cancelled(job.task_run, state)
     result = await result_of(state, job)
     job.ended(result)
     return result, state
@@ -82,7 +84,7 @@ def _configured(job: Job, label: str) -> Task[..., Any]:
     def agentic_on_running(_: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
         seen = f"{task_run.id}/{task_run.run_count}/{state.id}"
         if seen != job.announced and job.status in (TaskStatus.PENDING, TaskStatus.RETRYING):
-            job.announced = seen
+            job.announced, job.task_run = seen, task_run
             job.attempt_started(str(task_run.id))
 
     async def agentic_on_end(_: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
@@ -101,6 +103,22 @@ def _configured(job: Job, label: str) -> Task[..., Any]:
         persist_result=job.key is not None,
         result_serializer="json",
     )
+
+
+def _record_cancelled(task_run: TaskRun | None, state: State[Any]) -> None:
+    """Tell the server that a task run was cancelled.
+
+    A run that is cancelled while it waits for its next attempt is recorded as crashed, since only the engine is at work
+    then; nothing crashed, so the state is set right.
+    """
+    if task_run is None:
+        return
+    before = task_run.state
+    state.state_details.task_run_id = task_run.id
+    state.state_details.flow_run_id = task_run.flow_run_id
+    task_run.state, task_run.state_id = state, state.id
+    task_run.state_type, task_run.state_name = state.type, state.name
+    emit_task_run_state_change_event(task_run=task_run, initial_state=before, validated_state=state)
 
 
 class HookNotices(logging.Filter):

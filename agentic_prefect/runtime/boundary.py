@@ -33,10 +33,16 @@ async def attempt(job: Job) -> TaskResult | State[TaskResult]:
         if not job.stop_reason or current is None:
             raise
         current.uncancel()
-        return _unstored(Cancelled(message=job.stop_reason, data=job.cancelled()))
+        return _stopped(job)
     except Exception as error:  # the task boundary: whatever an agent raises becomes data
+        if job.stop_reason:
+            return _stopped(job)
         result = job.failed(work, _as_timeout(error, deadline, work), started_at=started_at)
         return failed_state(result, will_retry=isinstance(job.decision, TryAgain))
+
+
+def _stopped(job: Job) -> State[TaskResult]:
+    return _unstored(Cancelled(message=job.stop_reason, data=job.cancelled()))
 
 
 def failed_state(result: TaskResult, *, will_retry: bool = False) -> State[TaskResult]:

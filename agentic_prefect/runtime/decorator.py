@@ -23,7 +23,7 @@ from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.ports import TaskKind, Work
 from agentic_prefect.runtime.agent_task import execute, install_log_filter
-from agentic_prefect.runtime.services import RunInfo, current_services
+from agentic_prefect.runtime.services import RunInfo, Services, current_services
 from agentic_prefect.runtime.work import Place, job_for
 
 P = ParamSpec("P")
@@ -44,8 +44,14 @@ class AgentFunction(Generic[P, OutputT]):
     task is skipped.
     """
 
-    def __init__(self, func: Callable[P, Awaitable[OutputT]], agent: AgentSpec, fields: Mapping[str, Any]) -> None:
-        self._func, self._agent, self._fields = func, agent, dict(fields)
+    def __init__(
+        self,
+        func: Callable[P, Awaitable[OutputT]],
+        agent: AgentSpec,
+        fields: Mapping[str, Any],
+        services: Callable[[], Services] | None,
+    ) -> None:
+        self._func, self._agent, self._fields, self._services = func, agent, dict(fields), services
         self._signature = inspect.signature(func)
         hints = get_type_hints(func)
         self._returns: TypeAdapter[OutputT] = TypeAdapter(hints.get("return", str))
@@ -54,7 +60,7 @@ class AgentFunction(Generic[P, OutputT]):
 
     def with_options(self, **fields: Any) -> "AgentFunction[P, OutputT]":
         """The same task with other fields, such as `model`, `retries` or `timeout_s`."""
-        return AgentFunction(self._func, self._agent, {**self._fields, **fields})
+        return AgentFunction(self._func, self._agent, {**self._fields, **fields}, self._services)
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskResult[OutputT]:
         """The result; a failure is returned, not raised."""
@@ -79,7 +85,7 @@ class AgentFunction(Generic[P, OutputT]):
         return cast("TaskResult[OutputT]", result.model_copy(update={"output": self._returns.validate_python(result.output)}))
 
     async def _run(self, given: Any, upstream: Sequence[TaskResult]) -> tuple[TaskResult, State[Any]]:
-        services, context = current_services(), FlowRunContext.get()
+        services, context = current_services(self._services), FlowRunContext.get()
         install_log_filter()
         run_id = str(context.flow_run.id) if context and context.flow_run else ""
         plan = Plan(name="flow", agents={self._agent.name: self._agent}, tasks=(self.task,))
@@ -137,19 +143,20 @@ class _Typed:
 
 
 def agent_task(
-    *, agent: AgentSpec | str = "assistant", **fields: Any
+    *, agent: AgentSpec | str = "assistant", services: Callable[[], Services] | None = None, **fields: Any
 ) -> Callable[[Callable[P, Awaitable[OutputT]]], AgentFunction[P, OutputT]]:
     """Make an agent task of an async function: its signature gives the types, its docstring is the prompt.
 
     Args:
         agent: Who does it; a name alone is an agent whose role is that name.
+        services: What the task needs from outside where the flow has not said `use(services)`.
         fields: Any field of `AgentTask`, such as `model`, `retries`, `timeout_s`, `failure_policy`, `prompt`.
     """
     spec = agent if isinstance(agent, AgentSpec) else AgentSpec(name=agent, role=agent)
     spec = spec if spec.name else spec.model_copy(update={"name": spec.role or "assistant"})
 
     def decorate(func: Callable[P, Awaitable[OutputT]]) -> AgentFunction[P, OutputT]:
-        return AgentFunction(func, spec, fields)
+        return AgentFunction(func, spec, fields, services)
 
     return decorate
 

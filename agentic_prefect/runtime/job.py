@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from prefect.client.schemas.objects import TaskRun
+
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.error import ErrorContext, TaskError
 from agentic_prefect.models.events import (
@@ -49,6 +51,8 @@ class Job:
     stop_reason: str = ""
     """Why the job is being cancelled; empty while it is not."""
     task_run_id: str | None = None
+    task_run: TaskRun | None = None
+    """The Prefect task run, once an attempt has started."""
     announced: str = ""
     """The run and state that was heard of last: a hook may tell the same thing twice."""
 

@@ -55,12 +55,6 @@ class Services:
 
 
 _current: ContextVar[Services | None] = ContextVar("agentic_prefect_services", default=None)
-_default: list[Callable[[], Services]] = []
-
-
-def provide_default(factory: Callable[[], Services]) -> None:
-    """Say where services come from when a run brings none."""
-    _default[:] = [factory]
 
 
 def use(services: Services) -> None:
@@ -68,8 +62,8 @@ def use(services: Services) -> None:
     _current.set(services)
 
 
-def current_services() -> Services:
-    """The services of this context, else the default ones.
+def current_services(otherwise: Callable[[], Services] | None = None) -> Services:
+    """The services of this context, else those that `otherwise` makes.
 
     Raises:
         PlanInvalid: There are neither.
@@ -77,9 +71,9 @@ def current_services() -> Services:
     services = _current.get()
     if services is not None:
         return services
-    if not _default:
+    if otherwise is None:
         raise PlanInvalid(
-            "No services are set up for this run. Import `agentic_prefect.bootstrap` before the flow runs, "
-            "or start the plan with `agentic_prefect.run_plan`."
+            "No services are set up for this run. Start the plan with `agentic_prefect.run_plan`, "
+            "or call `use(services(...))` in the flow first."
         )
-    return _default[0]()
+    return otherwise()
