@@ -10,6 +10,7 @@ from agentic_prefect.errors import (
     ConnectionLost,
     ContentFiltered,
     ContextTooLong,
+    InvalidOutput,
     InvalidRequest,
     Overloaded,
     PermissionRefused,
@@ -36,6 +37,9 @@ from agentic_prefect.testing.script import (
 from agentic_prefect.testing.scripted import Scripted
 from agentic_prefect.testing.wire_errors import error_body
 
+ONE_CALL = Usage(calls=1)
+"""What a request without an answer consumed."""
+
 _BY_CODE: dict[str, type[AgenticError]] = {
     "insufficient_quota": PermissionRefused,
     "context_length_exceeded": ContextTooLong,
@@ -43,9 +47,14 @@ _BY_CODE: dict[str, type[AgenticError]] = {
 }
 _BY_STATUS: dict[int, type[AgenticError]] = {
     401: AuthenticationFailed,
+    402: PermissionRefused,
     403: PermissionRefused,
     408: TimedOut,
+    409: ServerFault,
+    413: ContextTooLong,
+    425: ServerFault,
     429: RateLimited,
+    501: InvalidRequest,
     503: Overloaded,
     529: Overloaded,
 }
@@ -70,7 +79,8 @@ class ScriptedChatModel(Scripted):
         """The answer that the script has for `request`.
 
         Raises:
-            AgenticError: The script answers with a fault, a refusal or a filtered answer.
+            AgenticError: The script answers with a fault, with nothing, or with something that was refused, filtered or
+            cut off; what the call consumed is its `usage`.
         """
         turn = self._play.begin(self._scripted(request))
         is_whole = False
@@ -79,11 +89,10 @@ class ScriptedChatModel(Scripted):
                 answer = await self._play.decided(turn)
                 if isinstance(answer, HangFault):
                     await asyncio.get_running_loop().create_future()
-            response = _response(answer, turn)
-            is_whole = True
-            return response
-        except TimeoutError as error:
-            raise TimedOut(f"No answer came within {request.timeout_s:g} s.") from error
+            is_whole = not isinstance(answer, DropFault)
+            return _response(answer, turn)
+        except TimeoutError:
+            raise _counted(TimedOut(f"No answer came within {request.timeout_s:g} s."), ONE_CALL) from None
         finally:
             self._play.end(turn, status=None, whole=is_whole)
 
@@ -104,13 +113,13 @@ def _response(answer: Answer, turn: Turn) -> ChatResponse:
         case Reply():
             return _said(answer, turn)
         case StatusFault():
-            raise _status_error(answer)
+            raise _counted(_status_error(answer), ONE_CALL)
         case HangFault() | DropFault():
-            raise ConnectionLost("The connection was closed before the answer was whole.")
+            raise _counted(ConnectionLost("The connection was closed before the answer was whole."), ONE_CALL)
         case MalformedFault():
-            raise ServerFault(f"The answer is not JSON: {answer.body!r}.")
+            raise _counted(ServerFault(f"The answer is not JSON: {answer.body!r}."), ONE_CALL)
         case StreamErrorFault():
-            raise ServerFault(answer.message)
+            raise _counted(ServerFault(answer.message), ONE_CALL)
         case _:
             assert_never(answer)
 
@@ -119,14 +128,19 @@ def _said(reply: Reply, turn: Turn) -> ChatResponse:
     try:
         said = complete(reply, turn.request)
     except EchoImpossible as error:
-        raise InvalidRequest(str(error)) from error
+        raise _counted(InvalidRequest(str(error)), ONE_CALL) from error
     usage = _usage(said)
+    text = said.text or ""
     if said.refusal is not None:
         raise _counted(Refused(said.refusal), usage)
     if said.finish == "content_filter":
         raise _counted(ContentFiltered("The provider's filter stopped the answer."), usage)
+    if said.finish == "length" and turn.request.output_schema is not None:
+        raise _counted(InvalidOutput("The answer was cut off.", ("$: the answer was cut off",), text), usage)
+    if not text.strip() and not said.tool_calls:
+        raise _counted(InvalidOutput("The answer is empty.", ("$: the answer is empty",), text), usage)
     return ChatResponse(
-        text=said.text or "",
+        text=text,
         model=said.model,
         usage=usage,
         finish_reason=said.finish,
