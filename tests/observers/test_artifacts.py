@@ -189,12 +189,16 @@ async def test_updates_are_rare_and_never_for_nothing() -> None:
     run.now_s += 100.0
     await run.observer.flush()
     nothing_new = await run.artifacts()
+    run.settle("plan_searches")
+    await run.observer.flush()
+    same_progress = await run.artifacts()
     run.end()
     await run.observer.flush()
     run.now_s = 0.0
     ended = await run.artifacts()
 
     assert written == too_soon != in_time == nothing_new
+    assert same_progress["plan-progress"] == in_time["plan-progress"]
     assert len(ended) == 4
 
 

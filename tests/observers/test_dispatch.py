@@ -31,9 +31,10 @@ class Flushing(RecordingObserver):
 
     def __init__(self, *, gate: asyncio.Event | None = None, fault: Exception | None = None) -> None:
         super().__init__()
-        self.gate, self.fault, self.flushed = gate, fault, 0
+        self.gate, self.fault, self.begun, self.flushed = gate, fault, 0, 0
 
     async def flush(self) -> None:
+        self.begun += 1
         if self.gate is not None:
             await self.gate.wait()
         if self.fault is not None:
@@ -154,13 +155,20 @@ async def test_a_cancelled_caller_does_not_break_off_the_writing() -> None:
     gate = asyncio.Event()
     observer = Flushing(gate=gate)
     dispatcher = Dispatcher([observer])
-    caller = asyncio.create_task(dispatcher.flush())
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    caller.cancel()
+    first = asyncio.create_task(dispatcher.flush())
+    await _let_others_run()
+    first.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await caller
+        await first
+    second = asyncio.create_task(dispatcher.flush())
+    await _let_others_run()
+    begun_meanwhile = observer.begun
     gate.set()
-    await dispatcher.flush()
+    await second
 
-    assert observer.flushed == 2
+    assert (begun_meanwhile, observer.begun, observer.flushed) == (1, 2, 2)
+
+
+async def _let_others_run() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
