@@ -104,8 +104,8 @@ class Connections:
         if not self._connections:
             wanted = "There is no model to ask" if name is None else f"There is no model {name!r} to ask"
             raise PlanInvalid(
-                f"{wanted}: no connection is set up. Set {DEFAULT_KEY_ENV}, or OPENAI_BASE_URL for a compatible server. "
-                f"{WITHOUT_KEY}"
+                f"{wanted}: no connection is set up. Set {DEFAULT_KEY_ENV}, or OPENAI_BASE_URL for a compatible "
+                f"server. {WITHOUT_KEY}"
             )
         known = ", ".join(sorted(self._connections))
         if self._default is not None:
@@ -132,12 +132,18 @@ class Connections:
             return connection
         key, base_url = self._keys(name, connection), base_url_of(connection)
         if key is None and not is_loopback(base_url):
-            variable = connection.api_key_env or DEFAULT_KEY_ENV
             raise AuthenticationFailed(
-                f"Connection {name!r} ({base_url}) needs a key and has none: the environment variable {variable!r} is "
-                f"not set (any value will do for a server that asks for none). {WITHOUT_KEY}"
+                f"Connection {name!r} ({base_url}) needs a key and has none: {_missing(connection)} "
+                f"(any value will do for a server that asks for none). {WITHOUT_KEY}"
             )
         return connection.model_copy(update={"api_key": key})
+
+
+def _missing(connection: Connection) -> str:
+    variable = connection.api_key_env or (DEFAULT_KEY_ENV if is_openai(base_url_of(connection)) else None)
+    if variable is None:
+        return "name the environment variable that holds it in the connection's `api_key_env`"
+    return f"the environment variable {variable!r} is not set"
 
 
 def _model_of(name: str, connection: Connection) -> str:

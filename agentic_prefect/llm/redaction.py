@@ -4,15 +4,10 @@ import re
 
 MASK = "[redacted]"
 
-_SECRETS = re.compile(
-    r"""
-    \b(?:sk|pk|rk|gsk|xai|or)-[A-Za-z0-9_*.\-]{6,}      # keys of model providers, also half masked ones
-    | \bAIza[A-Za-z0-9_\-]{20,}                          # Google
-    | (?<=bearer\ )[^\s"',;]+                            # Authorization headers
-    | (?<=api[_-]key["':=\ ])\ *["']?[A-Za-z0-9_\-]{16,}  # key=value
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+_KEYS = re.compile(r"\b(?:(?:sk|pk|rk|gsk|xai)[-_][A-Za-z0-9_*.\-]{6,}[A-Za-z0-9]|AIza[A-Za-z0-9_\-]{20,})")
+"""Keys of model providers as they are issued, half masked ones included."""
+_NAMED = re.compile(r"(bearer\s+|api[_-]?key[\"']?\s*[:=]\s*[\"']?)[^\s\"',;}]{6,}", re.IGNORECASE)
+"""Whatever stands where a key belongs: an `Authorization` header, a field called `api_key`."""
 
 
 def redacted(text: str, *known: str) -> str:
@@ -20,4 +15,4 @@ def redacted(text: str, *known: str) -> str:
     for secret in known:
         if secret:
             text = text.replace(secret, MASK)
-    return _SECRETS.sub(MASK, text)
+    return _NAMED.sub(rf"\g<1>{MASK}", _KEYS.sub(MASK, text))

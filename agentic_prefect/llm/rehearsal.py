@@ -1,4 +1,4 @@
-"""A model that needs no key and costs nothing: it fills in the form that was asked for, and fails where it is told to."""
+"""A model that needs no key and costs nothing: it fills in the form asked for, and fails where it is told to."""
 
 import asyncio
 import json

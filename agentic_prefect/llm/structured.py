@@ -185,9 +185,8 @@ def _distinct(values: list[Any]) -> list[Any]:
 
 def _line(error: ValidationError) -> str:
     # Of several branches that all fail, the one that comes closest says more than "is not valid under any of them".
-    branches = list(error.context or ()) if error.validator in ("anyOf", "oneOf") else []
-    close = cast("ValidationError | None", best_match(branches))
-    message = f"{error.message} (closest: {close.message})" if close else error.message
+    close = cast("ValidationError", best_match([error]))
+    message = error.message if close is error else f"{error.message} (closest: {close.message})"
     if len(message) > _LONGEST_PROBLEM:
         message = f"{message[:150]} … {message[-120:]}"
     return f"{error.json_path}: {message}"
