@@ -8,8 +8,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from agentic_prefect.cli.terminal import stderr, stdout
-from agentic_prefect.cli.unwritable import OutputUnwritable
-from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.cli.usage import OutputUnwritable, UsageError
 from agentic_prefect.models.plan import PLAN_NAME
 
 STARTER: Final = "STARTER"
@@ -17,7 +16,7 @@ FILES: Final = {"plan.yaml": "plans/STARTER.yaml", "flow.py.txt": "flows/STARTER
 """What ships -> where it is written."""
 
 
-class AlreadyThere(PlanInvalid, FileExistsError):
+class AlreadyThere(UsageError, FileExistsError):
     """A file would be overwritten."""
 
     def __init__(self, paths: tuple[str, ...]) -> None:
@@ -45,7 +44,7 @@ def init(
         force: Overwrite files that are there.
     """
     if not re.fullmatch(PLAN_NAME, name):
-        raise PlanInvalid(f"The name {name!r} will not do. Use lower-case letters, digits, `-` and `_`, at most 100.")
+        raise UsageError(f"The name {name!r} will not do. Use lower-case letters, digits, `-` and `_`, at most 100.")
     texts = {folder / path.replace(STARTER, name): _text(source, name, folder) for source, path in FILES.items()}
     present = tuple(str(path) for path in texts if path.exists())
     if present and not force:

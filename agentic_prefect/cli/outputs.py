@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from agentic_prefect.cli.formats import Format
-from agentic_prefect.cli.unwritable import OutputUnwritable
-from agentic_prefect.errors import TerminalError
+from agentic_prefect.cli.usage import OutputUnwritable, UsageError
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.plans.names import listing
 from agentic_prefect.reports import console, data, html, markdown
@@ -19,7 +18,7 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 _BY_SUFFIX: Final[dict[str, Format]] = {**{f".{name}": name for name in FORMATS}, ".yml": "yaml", ".markdown": "md"}
 
 
-class UnknownFormat(TerminalError, OSError):
+class UnknownFormat(UsageError):
     """A file's name does not say in which form the result is wanted."""
 
     def __init__(self, path: str) -> None:

@@ -20,7 +20,7 @@ def rehearse(
 
     Args:
         plan: A plan's file, the name of a stored plan, or `-` for standard input.
-        fail: Let a task fail, as TASK:CODExTIMES: search:429x2 fails the first two calls of `search`; again for more.
+        fail: Let a task fail, as TASK:CODExTIMES: search:429x2 fails its first two calls; again for more.
     """
     # Loaded here, so that the help and a mistake on the command line do not wait for it.
     from agentic_prefect.cli.running import Request, execute

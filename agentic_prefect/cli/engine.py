@@ -1,0 +1,132 @@
+"""Runs a plan in Prefect from the command line: the server looked at, Prefect's log kept aside, Ctrl-C heard."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import httpx
+from prefect.settings import (
+    PREFECT_API_SSL_CERT_FILE,
+    PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
+    PREFECT_API_URL,
+)
+from rich.console import Console
+
+from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan
+from agentic_prefect.cli.exit_codes import ExitCode
+from agentic_prefect.cli.progress import ConsoleHandler, Progress
+from agentic_prefect.errors import ConnectionLost
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.result import PlanResult
+from agentic_prefect.plans.problems import PlanProblems, Problem, errors_in
+from agentic_prefect.runtime.stop import StopSignal
+
+SERVER_TIMEOUT_S: Final = 5.0
+"""How long the server may take to say that it is well."""
+
+
+class ServerUnreachable(ConnectionLost):
+    """The Prefect server that the settings name does not answer."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"The Prefect server at {url!r} cannot be reached: {why}. Start it (`prefect server start`, or "
+            f"`agentic-prefect dev`), correct PREFECT_API_URL, or unset it to have a server for this run alone."
+        )
+
+
+def require_runnable(plan: Plan, options: RunOptions) -> tuple[Problem, ...]:
+    """Make sure that the plan is right, a model would answer and the server is there; the warnings about the plan.
+
+    Raises:
+        PlanProblems: The plan is wrong; all problems at once.
+        AgenticError: No model would answer; the message names the ways out.
+        ServerUnreachable: The server does not answer.
+    """
+    problems = check(plan, options)
+    if errors := errors_in(problems):
+        raise PlanProblems(f"plan {plan.name!r}", errors)
+    default_model_name(plan, options)
+    require_server()
+    return problems
+
+
+def require_server() -> None:
+    """Make sure that the Prefect server of the settings answers. Without one Prefect starts one by itself.
+
+    Raises:
+        ServerUnreachable: It does not.
+    """
+    url = PREFECT_API_URL.value()
+    if not url:
+        return
+    verify: Any = str(PREFECT_API_SSL_CERT_FILE.value() or "") or not PREFECT_API_TLS_INSECURE_SKIP_VERIFY.value()
+    try:
+        answer = httpx.get(
+            f"{url.rstrip('/')}/health",
+            timeout=SERVER_TIMEOUT_S,
+            # Loading the list of authorities takes longer than asking a server on this machine.
+            verify=verify if url.startswith("https") else False,
+        )
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise ServerUnreachable(url, str(error) or type(error).__name__) from error
+    # A server that asks for a login answers 401 or 403 here, and Prefect's client has the login.
+    if answer.status_code >= 500 or answer.status_code == 404:
+        raise ServerUnreachable(url, f"it answered HTTP {answer.status_code}")
+
+
+def has_server() -> bool:
+    """Whether the settings name a server; otherwise Prefect starts one for each run."""
+    return bool(PREFECT_API_URL.value())
+
+
+def keep_prefects_log_aside(console: Console) -> None:
+    """Take Prefect's log off the terminal; the server gets it as ever. Warnings of this package stay."""
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each).__module__.startswith("prefect.")]:
+        root.removeHandler(handler)
+    # Without any handler Python writes warnings to standard error by itself.
+    root.addHandler(logging.NullHandler())
+    logging.getLogger("agentic_prefect").addHandler(ConsoleHandler(console, level=logging.WARNING))
+
+
+def run_to_the_end(
+    plan: Plan, inputs: Mapping[str, Any], options: RunOptions, progress: Progress, console: Console
+) -> PlanResult:
+    """Run a plan. The first Ctrl-C ends the run and keeps what there is; the second ends the process at once.
+
+    Raises:
+        AgenticError: What kept the plan from running.
+    """
+    try:
+        return asyncio.run(_run(plan, inputs, options, progress, console))
+    except httpx.TransportError as error:
+        raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
+
+
+async def _run(
+    plan: Plan, inputs: Mapping[str, Any], options: RunOptions, progress: Progress, console: Console
+) -> PlanResult:
+    stop = StopSignal()
+
+    def interrupted() -> None:
+        if stop.reason:
+            progress.close()
+            console.print("Ended at once. The run is left as it was; Prefect marks it as crashed.")
+            os._exit(ExitCode.CANCELLED)
+        console.print("Cancellation requested… Press Ctrl-C again to end at once.")
+        stop.request("Ctrl-C")
+
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # on Windows; there Ctrl-C ends the process at once
+        loop.add_signal_handler(signal.SIGINT, interrupted)
+    ticking = asyncio.create_task(progress.keep_going())
+    try:
+        return await run_plan(plan, inputs, options=options, stop=stop)
+    finally:
+        ticking.cancel()
+        loop.remove_signal_handler(signal.SIGINT)

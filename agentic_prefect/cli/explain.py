@@ -1,0 +1,111 @@
+"""`agentic-prefect explain`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from pydantic_core import to_jsonable_python
+from rich.table import Table
+from rich.text import Text
+
+from agentic_prefect.cli.run_flags import INPUTS
+from agentic_prefect.cli.run_input import inputs_of
+from agentic_prefect.cli.terminal import stdout
+from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.errors import AgenticError
+from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.prompt import RenderedPrompt
+from agentic_prefect.plans.names import did_you_mean, listing
+from agentic_prefect.policies.effective import Explained, explain_task
+from agentic_prefect.stored_plans import folder_of, read_plan
+
+
+def explain(
+    plan: str,
+    task: str,
+    *,
+    prompt: Annotated[bool, Parameter(negative=())] = False,
+    model: Annotated[str | None, Parameter(name=("--model", "-m"))] = None,
+    inputs: Annotated[
+        tuple[str, ...], Parameter(name=("--input", "-i"), group=INPUTS, negative=(), show_default=False)
+    ] = (),
+    inputs_file: Annotated[Path | None, Parameter(group=INPUTS)] = None,
+    format: Annotated[Literal["text", "json"], Parameter(name=("--format", "-f"))] = "text",
+) -> None:
+    """Show what holds for a task, where each value was set, and its prompt. Nothing is sent to a model.
+
+    Args:
+        plan: A plan's file, the name of a stored plan, or `-` for standard input.
+        task: The task's id.
+        prompt: Show the prompt that the task's first attempt would send.
+        model: As if the plan was run with this model.
+        inputs: A value for one of the plan's inputs, as NAME=VALUE; they show in the prompt.
+        inputs_file: A YAML or JSON file with values for the inputs.
+        format: Text for people, or JSON for programs.
+    """
+    read = read_plan(plan)
+    names = [each.id for each in read.tasks]
+    if task not in names:
+        raise UsageError(
+            f"The plan {read.name!r} has no task {task!r}. {did_you_mean(task, names)} It has: {listing(names)}."
+        )
+    values = inputs_of(read, inputs, inputs_file) if prompt else {}
+
+    # Prefect takes more than a second to load; a plan that cannot be read is said at once.
+    from agentic_prefect.bootstrap import RunOptions, default_model_name, prompt_of
+    from agentic_prefect.settings import AgenticSettings
+
+    options = RunOptions(policy=PolicyFields(model=model) if model else PolicyFields(), base_dir=folder_of(plan))
+    if prompt:
+        _write_prompt(prompt_of(read, task, values, options), format)
+        return
+    rows = explain_task(read, task, run=options.policy, settings=AgenticSettings().policy())
+    answered_by = next((row.value for row in rows if row.field == "model" and row.value), None)
+    if answered_by is None:
+        try:
+            answered_by = default_model_name(read, options)
+        except AgenticError as error:
+            answered_by = f"nobody: {error}"
+    if format == "json":
+        _write_json(read.name, task, rows, answered_by)
+    else:
+        _write_table(read.name, task, rows, answered_by)
+
+
+def _write_prompt(prompt: RenderedPrompt, format: str) -> None:
+    if format == "json":
+        sys.stdout.write(prompt.model_dump_json(indent=2) + "\n")
+        return
+    record = prompt.record
+    parts = [f"# Template {record.id} {record.version}, hash {record.hash[:12]}"]
+    parts += [f"## {message.role}\n\n{message.content.strip()}" for message in prompt.messages]
+    parts += [f"## left out for want of room: {', '.join(prompt.dropped)}"] if prompt.dropped else []
+    sys.stdout.write("\n\n".join(parts) + "\n")
+
+
+def _write_json(plan: str, task: str, rows: Sequence[Explained], answered_by: str | None) -> None:
+    fields = [{"field": row.field, "value": to_jsonable_python(row.value), "set_by": row.origin} for row in rows]
+    found = {"plan": plan, "task": task, "answered_by": answered_by, "fields": fields}
+    sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write_table(plan: str, task: str, rows: Sequence[Explained], answered_by: str | None) -> None:
+    console = stdout()
+    console.print(Text.assemble("Task ", (task, "bold"), f" of plan {plan}"))
+    console.print(f"Answered by {answered_by or 'no model'}", soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Field", no_wrap=True)
+    table.add_column("Value", overflow="fold")
+    table.add_column("Set by", no_wrap=True)
+    for row in rows:
+        table.add_row(Text(row.field), Text(_shown(row.value)), Text(row.origin, style="dim"))
+    console.print(table)
+
+
+def _shown(value: Any) -> str:
+    """A value on one line; an empty cell for what nobody set."""
+    plain = to_jsonable_python(value)
+    return "" if plain is None else plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)

@@ -1,0 +1,102 @@
+"""From the options of a run to values: inputs, budget, where the events go."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pydantic import ValidationError
+
+from agentic_prefect.cli.usage import InputsUnreadable, UsageError
+from agentic_prefect.models.budget import Budget
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.document import read_document
+from agentic_prefect.plans.inputs import parse_inputs, validate_inputs
+from agentic_prefect.plans.names import did_you_mean, listing
+
+STREAM_KIND: Final = "jsonl:"
+_LIMITS: Final = tuple(Budget.model_fields)
+
+
+def inputs_of(plan: Plan, pairs: Sequence[str], file: Path | None) -> Mapping[str, Any]:
+    """The values for a plan's inputs, checked, with defaults where none were given.
+
+    Args:
+        pairs: `NAME=VALUE`; they go before the file.
+        file: A YAML or JSON file with a mapping.
+
+    Raises:
+        InputsUnreadable: The file cannot be read.
+        PlanInvalid: A pair is malformed, an input is not declared, or a value does not fit.
+    """
+    from_file = dict(_inputs_in(file)) if file is not None else dict[str, Any]()
+    return validate_inputs(plan, from_file | parse_inputs(plan, _texts(pairs)))
+
+
+def budget_of(limits: Sequence[str]) -> Budget | None:
+    """The budget that `usd=0.50`, `tokens=20000` and `calls=60` make; `None` when there are none.
+
+    Raises:
+        UsageError: One is malformed, unknown or not above 0.
+    """
+    if not limits:
+        return None
+    given: dict[str, str] = {}
+    for limit in (part.strip() for text in limits for part in text.split(",")):
+        name, equals, value = limit.partition("=")
+        if not equals or name not in _LIMITS:
+            hint = did_you_mean(name, _LIMITS)
+            raise UsageError(
+                f"The limit {limit!r} is not understood. {f'{hint} ' if hint else ''}Write NAME=NUMBER with one of: "
+                f"{listing(_LIMITS)}, such as `--budget usd=0.50`."
+            )
+        given[name] = value
+    try:
+        return Budget.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise UsageError(
+            f"The limit {f'{name}={given[name]}'!r} will not do: {first['msg'].lower()}. "
+            f"Write a number above 0, such as `--budget {name}={'0.50' if name == 'usd' else '1000'}`."
+        ) from error
+
+
+def stream_target(stream: str | None) -> str | None:
+    """The file, or `-`, that the events are written to; `None` when they are not wanted.
+
+    Raises:
+        UsageError: It does not say in which form.
+    """
+    if stream is None:
+        return None
+    if not stream.startswith(STREAM_KIND) or stream == STREAM_KIND:
+        raise UsageError(
+            f"The stream {stream!r} is not understood. Write `jsonl:FILE`, or `jsonl:-` for standard output."
+        )
+    return stream.removeprefix(STREAM_KIND)
+
+
+def _texts(pairs: Sequence[str]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"The input {pair!r} has no value. Write NAME=VALUE, such as `--input query=trains`.")
+        texts[name] = text
+    return texts
+
+
+def _inputs_in(file: Path) -> Mapping[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputsUnreadable(str(file), (error.strerror or str(error)).lower()) from error
+    except UnicodeDecodeError as error:
+        raise InputsUnreadable(str(file), f"byte {error.start} is not UTF-8") from error
+    document = read_document(text, source=str(file))
+    if document.problems:
+        raise InputsUnreadable(str(file), "; ".join(str(problem) for problem in document.problems))
+    value: object = document.value
+    if not isinstance(value, Mapping):
+        raise InputsUnreadable(str(file), f"it holds a {type(value).__name__} and not a value per input")
+    return cast("Mapping[str, Any]", value)

@@ -1,0 +1,115 @@
+"""What `run` and `rehearse` do: read, look at everything that can be wrong, run, show, write."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from rich.console import Console
+
+from agentic_prefect.cli.exit_codes import ExitCode
+from agentic_prefect.cli.failures import code_of_status, print_error
+from agentic_prefect.cli.outputs import STDOUT, Output, prepare
+from agentic_prefect.cli.progress import Progress, showing
+from agentic_prefect.cli.run_flags import RunFlags
+from agentic_prefect.cli.run_input import budget_of, inputs_of, stream_target
+from agentic_prefect.cli.terminal import Verbosity, stderr, stdout
+from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.result import PlanResult
+from agentic_prefect.observers.jsonl import JsonlObserver
+from agentic_prefect.plans.problems import Problem
+from agentic_prefect.ports import Observer
+from agentic_prefect.reports import console as terminal_report
+from agentic_prefect.reports.model import PlanReport, report_of
+from agentic_prefect.stored_plans import folder_of, read_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was typed."""
+
+    plan: str
+    flags: RunFlags
+    verbosity: Verbosity
+    model: str | None = None
+    rehearse: bool = False
+    faults: tuple[str, ...] = ()
+
+
+def execute(request: Request) -> ExitCode:
+    """Run a plan as it was asked for, and write what came of it.
+
+    Raises:
+        AgenticError: Something kept the plan from running; nothing was sent to a model.
+    """
+    flags = request.flags
+    plan = read_plan(request.plan)
+    outputs = prepare(flags.output, flags.format)
+    target = stream_target(flags.stream)
+    if target == STDOUT and any(output.is_stdout for output in outputs):
+        raise UsageError("Result and events cannot both go to standard output. Give a file for one of them.")
+    inputs = inputs_of(plan, flags.inputs, flags.inputs_file)
+    budget = budget_of(flags.budget)
+
+    # Prefect takes more than a second to load; what is said above this line is said at once.
+    from agentic_prefect.bootstrap import RunOptions
+    from agentic_prefect.cli import engine
+
+    console, quiet, verbose = stderr(), request.verbosity.quiet, request.verbosity.verbose > 0
+    if not verbose:
+        engine.keep_prefects_log_aside(console)
+    options = RunOptions(
+        policy=PolicyFields(model=request.model) if request.model else PolicyFields(),
+        max_concurrency=flags.max_concurrency,
+        budget=budget,
+        rehearse=request.rehearse,
+        faults=request.faults,
+        base_dir=folder_of(request.plan),
+    )
+    _warn(console, engine.require_runnable(plan, options), quiet)
+    if not (quiet or engine.has_server()):
+        console.print("No Prefect server is set (PREFECT_API_URL), so one is started for this run alone.")
+    with ExitStack() as stack:
+        progress = stack.enter_context(showing(plan, console, quiet=quiet, verbose=verbose))
+        observers: list[Observer] = [progress]
+        if target is not None:
+            observers.append(stack.enter_context(JsonlObserver(target)))
+        options = replace(options, observers=observers)
+        result = engine.run_to_the_end(plan, inputs, options, progress, console)
+    _finish(plan, result, progress, outputs, quiet=quiet, is_stdout_taken=target == STDOUT)
+    return code_of_status(result.status)
+
+
+def _warn(console: Console, problems: Sequence[Problem], quiet: bool) -> None:
+    for problem in () if quiet else problems:
+        console.print(f"Warning: {problem}", style="yellow", soft_wrap=True)
+
+
+def _finish(
+    plan: Plan,
+    result: PlanResult,
+    progress: Progress,
+    outputs: Sequence[Output],
+    *,
+    quiet: bool,
+    is_stdout_taken: bool,
+) -> None:
+    """Write the result where it is wanted, and say how it went where there is room for it."""
+    page = report_of(plan, result, live=progress.live)
+    for output in outputs:
+        output.write(result, page)
+    files = ", ".join(output.path for output in outputs if not output.is_stdout) or None
+    is_stdout_taken = is_stdout_taken or any(output.is_stdout for output in outputs)
+    if quiet:
+        if result.failed:
+            print_error(stderr(), f"plan {result.plan!r} ended with {result.status}: {result.reason}.")
+        return
+    _show(stderr() if is_stdout_taken else stdout(), page, files)
+
+
+def _show(console: Console, page: PlanReport, saved_to: str | None) -> None:
+    if console.is_terminal:
+        console.print(terminal_report.summary(page, saved_to=saved_to))
+    else:
+        console.print(terminal_report.text(page, saved_to=saved_to), soft_wrap=True, end="")
