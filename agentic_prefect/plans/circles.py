@@ -50,15 +50,20 @@ def circles_in(plan: Plan, edges: Mapping[str, Edges], owners: Mapping[str, tupl
     found: list[Circle] = []
     for waits, through_fallback in ((plain, False), (settling, True), (starting, True)):
         for members in _disjoint_circles(waits):
-            if not any(set(earlier.members) <= set(members) for earlier in found):
+            if not any(_is_covered(members, earlier) for earlier in found):
                 found.append(Circle(members, through_fallback))
     return tuple(found)
 
 
+def _is_covered(members: tuple[str, ...], earlier: Circle) -> bool:
+    """Whether a circle says nothing that the earlier one does not."""
+    return members == earlier.members or (len(earlier.members) > 1 and set(earlier.members) <= set(members))
+
+
 def _disjoint_circles(waits: Mapping[str, Set[str]]) -> tuple[tuple[str, ...], ...]:
     """Circles without common members, at most `MOST_CIRCLES`: the shortest through the first task that is on one."""
-    left = dict(waits)
-    found: list[tuple[str, ...]] = []
+    found: list[tuple[str, ...]] = [(name,) for name, others in waits.items() if name in others]
+    left: dict[str, Set[str]] = {name: others - {name} for name, others in waits.items()}
     while len(found) < MOST_CIRCLES and (left := _peeled(left)):
         members = next((circle for name in left if (circle := _shortest_circle(left, name))), None)
         if members is None:

@@ -26,7 +26,8 @@ class Problem:
     def __str__(self) -> str:
         place = f"line {self.line}: " if self.line is not None else ""
         path = f"{self.path}: " if self.path else ""
-        return f"{place}{path}{self.message.rstrip('.')}.{' ' + self.hint if self.hint else ''}"
+        end = "" if self.message.endswith((".", "?", "!")) or "\n" in self.message else "."
+        return f"{place}{path}{self.message}{end}{' ' + self.hint if self.hint else ''}"
 
 
 class PlanProblems(PlanInvalid):

@@ -5,6 +5,7 @@ from agentic_prefect.plans.expressions.reading import (
     ExpressionProblem,
     References,
     is_expression,
+    plain_path,
     problems_in,
     references,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "TaskView",
     "evaluate",
     "is_expression",
+    "plain_path",
     "problems_in",
     "references",
 ]

@@ -8,15 +8,18 @@ from typing import Any, cast
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from agentic_prefect.plans.expressions.sandbox import make_sandbox, names_in
+from agentic_prefect.plans.expressions.sandbox import NAMES, make_sandbox, names_in
 from agentic_prefect.plans.expressions.walk import TOO_DEEP, Path, Walk, constant_chain
 
 SANDBOX = make_sandbox()
+FILTERS, TESTS = names_in(SANDBOX)
 MAX_CHARS = 200_000
 """No text with expressions is longer."""
 MAX_EXCERPT_CHARS = 200
 
 _TEMPLATE = re.compile(r"\{\{|\{%")
+_PLAIN_BLOCK = re.compile(r"\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[[0-9]{1,9}\])*)\s*\}\}", re.ASCII)
+_KEY = re.compile(r"\w+|\[\w+\]", re.ASCII)
 _BLOCK = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -79,6 +82,17 @@ def is_expression(value: object) -> bool:
     return isinstance(value, str) and is_template(value) and parse(value).is_expression
 
 
+def plain_path(value: object) -> Path | None:
+    """The parts of a value that is one plain path, such as `("tasks", "a", "output")`; `None` for anything else."""
+    if not is_expression(value):
+        return None
+    match parse(str(value)).parts:
+        case (tuple() as path,):
+            return tuple(str(key) for key in path)
+        case _:
+            return None
+
+
 def references(value: Any) -> References:
     """Everything that the expressions in `value`, nested ones included, look at."""
     tasks: dict[str, set[Path]] = {}
@@ -123,21 +137,54 @@ def parse(text: str) -> Parsed:
     if len(text) > MAX_CHARS:
         message = f"the text has {len(text):,} characters, the limit is {MAX_CHARS:,}"
         return _unreadable(text, ExpressionProblem("", _excerpt(text), message, 1, 1))
+    return _read_plainly(text) or _read_fully(text)
+
+
+def _read_fully(text: str) -> Parsed:
+    """The text, read by Jinja."""
     stripped = text.strip()
     whole = stripped if stripped.startswith("{{") and stripped.endswith("}}") else text
     try:
         tree = SANDBOX.parse(whole)
+        is_one = _is_one_expression(tree)
+        if not is_one and whole != text:
+            tree, whole = SANDBOX.parse(text), text
     except TemplateSyntaxError as error:
         return _unreadable(text, _syntax_problem(text, error.message or "syntax error"))
     except RecursionError:
         return _unreadable(text, ExpressionProblem("", _excerpt(text), TOO_DEEP, 1, 1))
-    is_one = _is_one_expression(tree)
-    if not is_one:
-        tree, whole = SANDBOX.parse(text), text
-    walk = Walk(*names_in(SANDBOX))
+    walk = Walk(FILTERS, TESTS)
     walk.block(tree.body, frozenset())
-    problems = tuple(ExpressionProblem("", _excerpt(text), message, 1, 1) for message in dict.fromkeys(walk.problems))
-    return Parsed(whole, is_one, _plain_parts(tree), _found_by(walk), problems)
+    return Parsed(whole, is_one, _plain_parts(tree), _found_by(walk), _problems_of(walk, text))
+
+
+def _read_plainly(text: str) -> Parsed | None:
+    """Text with nothing but plain paths in it, read without Jinja; `None` for any other.
+
+    Most texts of a plan are such, and Jinja takes half a millisecond for each.
+    """
+    parts: list[str | tuple[Any, ...]] = []
+    walk = Walk(FILTERS, TESTS)
+    end = 0
+    for block in _PLAIN_BLOCK.finditer(text):
+        keys = tuple(int(key[1:-1]) if key[0] == "[" else key for key in _KEY.findall(block[1]))
+        if keys[0] not in NAMES:
+            return None
+        walk.note(keys)
+        parts += [text[end : block.start()], keys]
+        end = block.end()
+    parts.append(text[end:])
+    if "\r" in text or any(isinstance(part, str) and is_template(part) for part in parts):
+        return None
+    parts = [part for part in parts if part]
+    is_one = sum(1 for part in parts if not isinstance(part, str) or part.strip()) == 1
+    if is_one:
+        parts = [part for part in parts if not isinstance(part, str)]
+    return Parsed(text, is_one, tuple(parts), _found_by(walk), _problems_of(walk, text))
+
+
+def _problems_of(walk: Walk, text: str) -> tuple[ExpressionProblem, ...]:
+    return tuple(ExpressionProblem("", _excerpt(text), message, 1, 1) for message in dict.fromkeys(walk.problems))
 
 
 def _unreadable(text: str, problem: ExpressionProblem) -> Parsed:

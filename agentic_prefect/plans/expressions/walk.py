@@ -109,13 +109,27 @@ class Walk:
         base, keys, is_whole = _unwind(node)
         for inner in _subscripts(node):
             self._expression(inner, bound, depth + 1)
+        if isinstance(base, nodes.Name) and base.name not in bound:
+            self.note((base.name, *keys), guarded=guarded and is_whole)
+            return
+        self._refuse_dunder(keys)
+        if not isinstance(base, nodes.Name):
+            self._expression(base, bound, depth + len(keys) + 1)
+
+    def note(self, keys: tuple[Any, ...], *, guarded: bool = False) -> None:
+        """Note that a path, its root first, is looked at.
+
+        Args:
+            keys: The parts of the path.
+            guarded: Whether its last part may be missing.
+        """
+        self._refuse_dunder(keys)
+        self._note(keys[0], tuple(str(key) for key in keys[1:]), guarded)
+
+    def _refuse_dunder(self, keys: Sequence[Any]) -> None:
         for key in keys:
             if isinstance(key, str) and key.startswith("__"):
                 self.problems.append(f"{key!r} cannot be read: names that begin with two underscores are off limits")
-        if not isinstance(base, nodes.Name):
-            self._expression(base, bound, depth + len(keys) + 1)
-        elif base.name not in bound:
-            self._note(base.name, tuple(str(key) for key in keys), guarded and is_whole)
 
     def _note(self, name: str, path: Path, guarded: bool) -> None:
         match name:

@@ -1,0 +1,82 @@
+"""What each kind of task must say."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.load import load_plan
+from agentic_prefect.plans.names import did_you_mean, listing
+from agentic_prefect.plans.problems import PlanProblems, Problem
+from agentic_prefect.plans.validation.subject import Subject
+
+REQUIRED: Mapping[str, str] = {
+    "agent": "description",
+    "capability": "use",
+    "function": "call",
+    "human": "description",
+    "plan": "plan",
+}
+"""Kind -> the field without which it means nothing."""
+OWN_FIELDS: Mapping[str, str] = {"call": "function", "use": "capability", "plan": "plan"}
+"""Field -> the only kind that reads it."""
+REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+
+
+def kind_problems(subject: Subject) -> Iterator[Problem]:
+    """Missing and misplaced fields of a kind, and what is wrong within a sub-plan that is written out."""
+    for written, task in subject.both():
+        required = REQUIRED.get(task.kind)
+        if required is not None and not str(getattr(task, required) or "").strip():
+            yield Problem(f"task {task.id}", f"a task of kind {task.kind!r} needs `{required}`", _WANTED[required])
+        for field, kind in OWN_FIELDS.items():
+            if getattr(task, field) is not None and kind != task.kind and task.kind in REQUIRED:
+                hint = f"Set `kind: {kind}`, or take `{field}` out."
+                message = f"only kind {kind!r} reads `{field}`, this task is of kind {task.kind!r}"
+                yield Problem(subject.place(written, field), message, hint)
+        if task.call is not None and not REFERENCE.match(task.call):
+            message = f"{task.call!r} is no reference to a function"
+            yield Problem(subject.place(written, "call"), message, _WANTED["call"])
+        if task.kind == "plan" and isinstance(task.plan, dict):
+            yield from _sub_plan(task, task.plan)
+
+
+def sub_plans(subject: Subject) -> Iterator[tuple[str, Plan]]:
+    """The sub-plans that are written out and can be read, with the ids of their tasks."""
+    for task in subject.effective.tasks:
+        if task.kind == "plan" and isinstance(task.plan, dict):
+            try:
+                yield task.id, load_plan(task.plan)
+            except PlanProblems:
+                continue
+
+
+def _sub_plan(task: AgentTask, data: dict[str, Any]) -> Iterator[Problem]:
+    place = f"task {task.id}: plan"
+    try:
+        plan = load_plan(data)
+    except PlanProblems as error:
+        for problem in error.problems:
+            yield nested(place, problem)
+        return
+    given: Any = task.input
+    if isinstance(given, dict):
+        for name in cast("dict[str, Any]", given):
+            if name not in plan.inputs:
+                hint = did_you_mean(name, plan.inputs) or f"It has: {listing(plan.inputs)}."
+                yield Problem(f"task {task.id}: input", f"the plan {plan.name!r} has no input {name!r}", hint)
+
+
+def nested(place: str, problem: Problem) -> Problem:
+    """A problem of a sub-plan as one of the plan it stands in."""
+    path = f"{place}: {problem.path}" if problem.path else place
+    return Problem(path, problem.message, problem.hint, problem.severity)
+
+
+_WANTED: Mapping[str, str] = {
+    "call": "Write `call: package.module:name`.",
+    "description": "Say in `description` what is to be done.",
+    "plan": "Name a stored plan, a path relative to this file, or write the plan out.",
+    "use": "Name a capability.",
+}

@@ -1,0 +1,58 @@
+"""Limits that contradict each other or mean nothing."""
+
+from collections.abc import Iterator
+
+from agentic_prefect.errors import ErrorCode
+from agentic_prefect.models.policy import FailureRule, RetryConfig
+from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.problems import Problem
+from agentic_prefect.plans.validation.subject import Subject
+from agentic_prefect.policies.effective import BUILT_IN_RETRY
+
+
+def limit_problems(subject: Subject) -> Iterator[Problem]:
+    """Waits longer than their own limit, budgets larger than the plan's, limits without effect."""
+    for written, task in subject.both():
+        yield from _waits(subject, written, task)
+        yield from _budget(subject, written, task)
+        if task.max_concurrency is not None:
+            place = subject.place(written, "max_concurrency")
+            if task.for_each is None:
+                yield _warning(place, "it limits the items of a fan-out, and there is no `for_each`")
+            elif task.max_concurrency > subject.plan.max_concurrency:
+                yield _warning(place, f"the plan runs at most {subject.plan.max_concurrency} tasks at once")
+
+
+def _waits(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Problem]:
+    retry = task.retry or RetryConfig()
+    if retry != BUILT_IN_RETRY:
+        yield from _wait(subject.place(written, "retry"), retry, retry)
+    for code, rule in (task.failure_policy or {}).items():
+        place = f"{subject.place(written, 'failure_policy')}.{code}"
+        if rule.base_s is not None or rule.max_s is not None:
+            yield from _wait(place, rule, retry)
+        if rule.repair is not None and code not in (ErrorCode.INVALID_OUTPUT, "default"):
+            yield _warning(place, "`repair` means something for `invalid_output` only")
+        if rule.timeout_factor is not None and code not in (ErrorCode.TIMEOUT, "default"):
+            yield _warning(place, "`timeout_factor` means something for `timeout` only")
+
+
+def _wait(place: str, rule: RetryConfig | FailureRule, retry: RetryConfig) -> Iterator[Problem]:
+    base_s = rule.base_s if rule.base_s is not None else retry.base_s
+    max_s = rule.max_s if rule.max_s is not None else retry.max_s
+    if base_s is not None and max_s is not None and base_s > max_s:
+        message = f"the first wait (base_s={base_s:g}) is longer than the longest (max_s={max_s:g})"
+        yield Problem(place, message, "Raise `max_s` or lower `base_s`.")
+
+
+def _budget(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Problem]:
+    if task.budget is None or subject.plan.budget is None:
+        return
+    for field in type(task.budget).model_fields:
+        own, whole = getattr(task.budget, field), getattr(subject.plan.budget, field)
+        if own is not None and whole is not None and own > whole:
+            yield _warning(f"{subject.place(written, 'budget')}.{field}", f"{own:g} is more than the plan's {whole:g}")
+
+
+def _warning(place: str, message: str) -> Problem:
+    return Problem(place, message, severity="warning")

@@ -1,0 +1,111 @@
+"""What the rules look at."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.edges import Edges, all_edges
+from agentic_prefect.plans.names import did_you_mean, listing
+from agentic_prefect.plans.problems import Problem
+from agentic_prefect.plans.schema_check import JsonSchema
+from agentic_prefect.plans.schemas import BUILT_IN
+from agentic_prefect.policies.effective import POLICY_FIELDS, effective_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What exists outside the plan. `None` means that it is not known, so that nothing is said against any name."""
+
+    kinds: Collection[str] | None = None
+    capabilities: Collection[str] | None = None
+    checks: Collection[str] | None = None
+    schemas: Collection[str] | Mapping[str, JsonSchema] | None = None
+    """With a mapping, references to fields of their outputs are checked, too."""
+    models: Mapping[str, JsonSchema] | None = None
+    """Schema by reference (`package.module:Model`) of those models that were imported."""
+    prompts: Collection[str] | None = None
+    connections: Collection[str] | None = None
+    """Names of connections; the plan's own need not be among them."""
+    agents: Collection[str] = ()
+    """Agents that the plan may use without listing them."""
+    humans: bool = True
+    """Whether anybody can be asked."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A plan under examination."""
+
+    plan: Plan
+    """As it was written."""
+    known: Known
+
+    @cached_property
+    def effective(self) -> Plan:
+        """With the fields that hold for each task."""
+        return effective_plan(self.plan)
+
+    @cached_property
+    def tasks(self) -> Mapping[str, AgentTask]:
+        """The effective tasks by id; of two with the same id the first."""
+        tasks: dict[str, AgentTask] = {}
+        for task in self.effective.tasks:
+            tasks.setdefault(task.id, task)
+        return tasks
+
+    @cached_property
+    def schemas(self) -> Mapping[str, JsonSchema]:
+        """Output schemas by name, as far as their content is known."""
+        known = self.known.schemas
+        return cast("Mapping[str, JsonSchema]", known) if isinstance(known, Mapping) else BUILT_IN
+
+    @property
+    def edges(self) -> Mapping[str, Edges]:
+        """What each task waits for."""
+        return self._graph[0]
+
+    @property
+    def owners(self) -> Mapping[str, tuple[str, ...]]:
+        """Fallback id -> the tasks it stands in for."""
+        return self._graph[1]
+
+    @cached_property
+    def _graph(self) -> tuple[Mapping[str, Edges], Mapping[str, tuple[str, ...]]]:
+        return all_edges(self.effective)
+
+    def both(self) -> Iterator[tuple[AgentTask, AgentTask]]:
+        """Every task as it was written, and with its effective fields."""
+        return zip(self.plan.tasks, self.effective.tasks, strict=True)
+
+    def place(self, written: AgentTask, field: str) -> str:
+        """Where the value of a task's field was written: at the task, its agent or the defaults."""
+        if field not in written.model_fields_set:
+            agent = self.plan.agents.get(written.agent or self.plan.defaults.agent or "")
+            if agent is not None and field in POLICY_FIELDS and field in agent.model_fields_set:
+                return f"agent {agent.name}: {field}"
+            if field in self.plan.defaults.model_fields_set:
+                return f"defaults.{field}"
+        return f"task {written.id}: {field}"
+
+
+def unknown_name(place: str, what: str, name: str, known: Collection[str], way_out: str = "") -> Problem:
+    """The problem that something is named which does not exist."""
+    hint = did_you_mean(name, known) or f"Known: {listing(known, most=20)}."
+    return Problem(place, f"there is no {what} {name!r}", f"{hint} {way_out}".strip())
+
+
+def get_names(value: Any) -> list[str]:
+    """The names in a list of checks: written as a name, `{name: options}` or `{check: name, …}`."""
+    names: list[str] = []
+    for part in value:
+        match part:
+            case str(name) | {"check": str(name)} | {"name": str(name)}:
+                names.append(name)
+            case dict() if len(part) == 1:  # pyright: ignore[reportUnknownArgumentType]
+                names += [str(name) for name in part]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            case _:
+                pass
+    return names
