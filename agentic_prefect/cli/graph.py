@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.graph import PlanGraph, build_graph
-from agentic_prefect.plans.mermaid import mermaid, tree
+from agentic_prefect.plans.mermaid import mermaid
+from agentic_prefect.plans.tree import tree
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.stored_plans import read_plan
 
@@ -26,7 +27,7 @@ def graph(
     edges = build_graph(drawn)
     match format:
         case "tree":
-            text = tree(drawn, edges)
+            text = str(tree(drawn, edges))
         case "mermaid":
             text = mermaid(drawn, edges, {})
         case "json":
