@@ -20,7 +20,7 @@ MAX_PROMPT_CHARACTERS = 8_000
 MAX_GRAPH_CHARACTERS = 48_000
 MAX_GRAPH_ARROWS = 480
 MAX_GRAPH_TASKS = 300
-_ARROW = re.compile(r"-->|-\.+->|==>|---")
+_ARROW = re.compile(r"-->|\.->")
 
 
 def report(page: PlanReport) -> str:
