@@ -40,7 +40,7 @@ class PlanRun:
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._started_at = services.clock()
         lineage = lineage or run_id
-        info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self._progress.results)
+        info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self.result or self._progress.results)
         self._dispatcher = Dispatcher(services.observers(info))
         place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify)
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)

@@ -10,7 +10,7 @@ from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.result import TaskResult
+from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.ports import Observer, TaskKind
 from agentic_prefect.runtime.stop import StopSignal
@@ -25,8 +25,8 @@ class RunInfo:
     parent_run_id: str | None
     lineage: str
     """The id of the first run of this work, which a resumed or nested run carries on."""
-    snapshot: Callable[[], Mapping[str, TaskResult]]
-    """The results so far, by task id and by `id[index]`."""
+    snapshot: Callable[[], Mapping[str, TaskResult] | PlanResult]
+    """The results so far, by task id and by `id[index]`; the plan's result once it has ended."""
     whole_plan: bool = True
     """False for a single task in somebody's own flow."""
 
