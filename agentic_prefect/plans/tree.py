@@ -33,8 +33,9 @@ class PlanTree:
 
 
 def tree(plan: Plan, graph: PlanGraph) -> PlanTree:
-    """The tree of a plan. A task with several predecessors stands under the last of them and names those of the others that
-    the tree does not show above it.
+    """The tree of a plan.
+
+    A task with several predecessors stands under the last of them and names the others that are not above it anyway.
 
     Args:
         plan: The plan with its effective fields.
