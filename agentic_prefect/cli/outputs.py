@@ -9,7 +9,7 @@ from agentic_prefect.cli.formats import Format
 from agentic_prefect.cli.usage import OutputUnwritable, UsageError
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.plans.names import listing
-from agentic_prefect.reports import console, data, html, markdown
+from agentic_prefect.reports import console, html, markdown, serialized
 from agentic_prefect.reports.model import PlanReport
 
 STDOUT: Final = "-"
@@ -87,9 +87,9 @@ def rendered(format: Format, result: PlanResult, report: PlanReport) -> str:
     """The result in one of its forms. None of them needs a model."""
     match format:
         case "json":
-            return data.to_json(result)
+            return serialized.to_json(result)
         case "yaml":
-            return data.to_yaml(result)
+            return serialized.to_yaml(result)
         case "md":
             return markdown.report(report)
         case "html":

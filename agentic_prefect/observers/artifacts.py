@@ -17,7 +17,7 @@ from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.observers.artifact_writer import ArtifactWriter, Sheet
 from agentic_prefect.reports import markdown
-from agentic_prefect.reports.data import task_table
+from agentic_prefect.reports.serialized import task_table
 from agentic_prefect.reports.live import LiveRun
 from agentic_prefect.reports.model import PlanReport, TaskRow, report_of
 

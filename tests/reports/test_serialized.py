@@ -5,7 +5,7 @@ import json
 import yaml
 
 from agentic_prefect.models.result import PlanResult
-from agentic_prefect.reports.data import task_table, to_json, to_yaml
+from agentic_prefect.reports.serialized import task_table, to_json, to_yaml
 from agentic_prefect.reports.model import report_of
 from tests.reports.samples import PLAN, RESULT
 
