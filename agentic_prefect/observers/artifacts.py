@@ -17,9 +17,9 @@ from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.observers.artifact_writer import ArtifactWriter, Sheet
 from agentic_prefect.reports import markdown
-from agentic_prefect.reports.serialized import task_table
 from agentic_prefect.reports.live import LiveRun
 from agentic_prefect.reports.model import PlanReport, TaskRow, report_of
+from agentic_prefect.reports.serialized import task_table
 
 Snapshot = Callable[[], Mapping[str, TaskResult] | PlanResult]
 """Gives the results that there are so far, or the finished plan's."""

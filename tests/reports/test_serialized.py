@@ -5,8 +5,8 @@ import json
 import yaml
 
 from agentic_prefect.models.result import PlanResult
-from agentic_prefect.reports.serialized import task_table, to_json, to_yaml
 from agentic_prefect.reports.model import report_of
+from agentic_prefect.reports.serialized import task_table, to_json, to_yaml
 from tests.reports.samples import PLAN, RESULT
 
 
