@@ -1,0 +1,238 @@
+"""Budgets over calls, in a row and at once."""
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from agentic_prefect.errors import BudgetExceeded, RateLimited, Refused
+from agentic_prefect.llm.ledger import Ledger
+from agentic_prefect.llm.metered import ASSUMED_OUTPUT_TOKENS, MeteredModel, MeteredModels, Price
+from agentic_prefect.models.budget import Budget
+from agentic_prefect.models.chat import ChatRequest, ModelSettings
+from agentic_prefect.models.usage import Usage
+from agentic_prefect.policies.budget import Amount
+from agentic_prefect.ports import ResolvedModel
+from agentic_prefect.testing import Fault, Reply, ReportedUsage, ScriptedChatModel
+from tests.llm.conftest import ask
+
+USED = ReportedUsage(input_tokens=10, output_tokens=5)
+
+
+def per_token(model: str, usage: Usage) -> Decimal | None:
+    """A cent a token for every model but the unknown one."""
+    return None if model == "unknown" else Decimal(usage.total_tokens) / 100
+
+
+def unpriced(model: str, usage: Usage) -> Decimal | None:
+    """Nobody knows."""
+    return None
+
+
+def small(text: str = "x" * 40, *, answer: int = 10, model: str = "known") -> ChatRequest:
+    """A request that may take 10 tokens of prompt and `answer` tokens of answer."""
+    return ask(text, model=model, settings=ModelSettings(max_output_tokens=answer))
+
+
+def metered(model: ScriptedChatModel, price: Price = per_token, **limits: Any) -> tuple[MeteredModel, Ledger]:
+    """A metered model and its ledger."""
+    ledger = Ledger(Budget(**limits), scope="plan 'trip'")
+    return MeteredModel(model, ledger=ledger, price=price), ledger
+
+
+async def test_settles_at_what_was_used(scripted_model: ScriptedChatModel) -> None:  # L-33
+    """The response has its price, and the ledger what was used, not what was set aside."""
+    scripted_model.on(None, Reply.text("hi", usage=USED))
+    model, ledger = metered(scripted_model, usd=1)
+    response = await model.complete(small())
+
+    assert response.usage == Usage(input_tokens=10, output_tokens=5, calls=1, cost_usd=Decimal("0.15"))
+    assert (ledger.account.spent, ledger.account.reserved) == (Amount(1, 15, Decimal("0.15")), Amount())
+
+
+LIMITS = [
+    ({"calls": 2}, "is 2 model calls; 2 are spent, and the next call may need 1. It was not sent."),
+    ({"tokens": 40}, "is 40 tokens; 30 are spent, and the next call may need 20. It was not sent."),
+    ({"usd": 0.45}, "is 0.45 US dollars; 0.3 are spent, and the next call may need 0.2. It was not sent."),
+]
+
+
+@pytest.mark.parametrize(("limit", "message"), LIMITS, ids=["calls", "tokens", "usd"])
+async def test_call_that_would_overrun_is_not_sent(
+    limit: dict[str, Any], message: str, scripted_model: ScriptedChatModel
+) -> None:
+    """Two calls fit, the third is refused before it is sent, with what is spent and the way out."""
+    scripted_model.on(None, Reply.text("hi", usage=USED))
+    model, _ = metered(scripted_model, **limit)
+    await model.complete(small())
+    await model.complete(small())
+    with pytest.raises(BudgetExceeded) as caught:
+        await model.complete(small())
+
+    assert f"The budget of plan 'trip' {message} Raise `budget.{next(iter(limit))}` to at least" in str(caught.value)
+    assert (scripted_model.count, caught.value.usage) == (2, Usage())
+
+
+async def test_call_without_a_limit_is_assumed_to_answer_at_some_length(scripted_model: ScriptedChatModel) -> None:
+    """A call that sets no limit of its own sets a usual answer aside."""
+    model, _ = metered(scripted_model, tokens=ASSUMED_OUTPUT_TOKENS)
+    with pytest.raises(BudgetExceeded, match=f"may need {ASSUMED_OUTPUT_TOKENS + 10}"):
+        await model.complete(ask("x" * 40))
+
+    assert scripted_model.count == 0
+
+
+@pytest.mark.parametrize("limit", [{"calls": 1}, {"tokens": 30}], ids=["calls", "tokens"])
+async def test_limits_hold_without_a_price(limit: dict[str, int], scripted_model: ScriptedChatModel) -> None:
+    """An unknown price is unknown, and calls and tokens are limited all the same."""
+    scripted_model.on(None, Reply.text("hi", usage=USED))
+    model, ledger = metered(scripted_model, unpriced, **limit)
+    response = await model.complete(small())
+    with pytest.raises(BudgetExceeded):
+        await model.complete(small())
+
+    assert response.usage.cost_usd is None
+    assert ledger.account.unpriced_calls == 1
+
+
+@pytest.mark.parametrize("limit", [{"calls": 7}, {"tokens": 7 * 20}], ids=["calls", "tokens"])
+@pytest.mark.parametrize("plan_too", [False, True], ids=["one ledger", "task and plan"])
+async def test_parallel_calls_never_overrun(
+    limit: dict[str, int], plan_too: bool, scripted_model: ScriptedChatModel
+) -> None:
+    """Of fifty calls at once no more are ever under way than the budget has room for."""
+    scripted_model.answer_by_default(
+        Reply.hold().model_copy(update={"usage": ReportedUsage(input_tokens=10, output_tokens=10)})
+    )
+    plan = Ledger(Budget(**limit), scope="plan 'trip'")
+    ledger = Ledger(None, scope="task 'a'", parent=plan) if plan_too else plan
+    model = MeteredModel(scripted_model, ledger=ledger, price=unpriced)
+    calls = [asyncio.create_task(model.complete(small())) for _ in range(50)]
+    await scripted_model.wait_for_requests_async(7)
+    scripted_model.release()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert (scripted_model.count, scripted_model.max_in_flight) == (7, 7)
+    assert sum(isinstance(result, BudgetExceeded) for result in results) == 43
+    assert plan.account.spent == Amount(calls=7, tokens=140)
+
+
+async def test_waits_for_what_others_give_back(scripted_model: ScriptedChatModel) -> None:
+    """Calls that fit once the others have taken less than they might are sent, one after the other."""
+    scripted_model.on(None, Reply.text("hi", usage=ReportedUsage(input_tokens=1, output_tokens=1)))
+    model, ledger = metered(scripted_model, tokens=25)
+    await asyncio.gather(*(model.complete(small()) for _ in range(3)))
+
+    assert scripted_model.max_in_flight == 1
+    assert ledger.account.spent == Amount(calls=3, tokens=6, usd=Decimal("0.06"))
+
+
+async def test_who_waits_can_be_cancelled(scripted_model: ScriptedChatModel) -> None:
+    """A call that is cancelled while it waits sets nothing aside and sends nothing."""
+    scripted_model.answer_by_default(Reply.hold())
+    model, ledger = metered(scripted_model, tokens=25)
+    first = asyncio.create_task(model.complete(small()))
+    await scripted_model.wait_for_requests_async(1)
+    second = asyncio.create_task(model.complete(small()))
+    await asyncio.sleep(0)
+    second.cancel()
+    scripted_model.release()
+    await asyncio.wait([first, second])
+
+    assert (second.cancelled(), scripted_model.count) == (True, 1)
+    assert ledger.account.reserved == Amount()
+
+
+FAILURES = [
+    ("a failure used a call", Fault.rate_limited(), RateLimited, Amount(calls=1)),
+    (
+        "a refusal was paid for",
+        Fault.refusal().model_copy(update={"usage": USED}),
+        Refused,
+        Amount(1, 15, Decimal("0.15")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "error", "spent"), [row[1:] for row in FAILURES], ids=[row[0] for row in FAILURES])
+async def test_failed_call(
+    answer: Any, error: type[Exception], spent: Amount, scripted_model: ScriptedChatModel
+) -> None:
+    """A failed call gives back what it did not use, and its error has the price of what it did."""
+    scripted_model.on(None, answer)
+    model, ledger = metered(scripted_model, usd=1)
+    with pytest.raises(error) as caught:
+        await model.complete(small())
+
+    assert (ledger.account.spent, ledger.account.reserved) == (spent, Amount())
+    assert caught.value.usage.cost_usd == spent.usd  # type: ignore[attr-defined]
+
+
+async def test_cancelled_call_counts(scripted_model: ScriptedChatModel) -> None:
+    """A call that is cancelled under way was sent, and gives back what it set aside."""
+    scripted_model.answer_by_default(Reply.hold())
+    model, ledger = metered(scripted_model, calls=5)
+    call = asyncio.create_task(model.complete(small()))
+    await scripted_model.wait_for_requests_async(1)
+    call.cancel()
+    await asyncio.wait([call])
+
+    assert (ledger.account.spent, ledger.account.reserved) == (Amount(calls=1), Amount())
+
+
+async def test_task_and_plan_are_both_booked(scripted_model: ScriptedChatModel) -> None:
+    """A task's calls are on its own account and on the plan's; the tighter limit holds and is named."""
+    scripted_model.on(None, Reply.text("hi", usage=USED))
+    plan = Ledger(Budget(calls=9), scope="plan 'trip'")
+    tasks = [Ledger(Budget(calls=1), scope=f"task {name!r}", parent=plan) for name in "ab"]
+    models = [MeteredModel(scripted_model, ledger=task, price=unpriced) for task in tasks]
+    for model in models:
+        await model.complete(small())
+    with pytest.raises(BudgetExceeded, match="The budget of task 'b' is 1 model calls"):
+        await models[1].complete(small())
+
+    assert [ledger.account.spent.calls for ledger in (*tasks, plan)] == [1, 1, 2]
+
+
+async def test_metered_directory(scripted_model: ScriptedChatModel) -> None:
+    """Every model of a metered directory spends from its ledger, at the price of its own connection."""
+    asked: list[tuple[str, str]] = []
+
+    class Directory:
+        def resolve(self, name: str | None) -> ResolvedModel:
+            return ResolvedModel(chat=scripted_model, model=name or "m", connection=f"to-{name}")
+
+    def price(connection: str, model: str, usage: Usage) -> Decimal | None:
+        asked.append((connection, model))
+        return Decimal(1)
+
+    ledger = Ledger(None, scope="plan 'trip'")
+    models = MeteredModels(Directory(), ledger=ledger, price=price)
+    for name in ("a", "b"):
+        found = models.resolve(name)
+        await found.chat.complete(small(model=found.model))
+
+    assert asked == [("to-a", "a"), ("to-b", "b")]
+    assert ledger.account.spent.usd == 2
+
+
+def test_ledger_of_several_threads() -> None:
+    """Runs in threads of their own share a budget; who waits in one loop is woken from another."""
+    ledger = Ledger(Budget(tokens=20), scope="plan 'trip'")
+
+    async def spend() -> None:
+        for _ in range(20):
+            await ledger.reserve(Amount(calls=1, tokens=20))
+            await asyncio.sleep(0)
+            ledger.settle(Amount(calls=1, tokens=20), Usage(calls=1))
+
+    run: Callable[[], None] = lambda: asyncio.run(asyncio.wait_for(spend(), 20))  # noqa: E731
+
+    async def both() -> None:
+        await asyncio.gather(*(asyncio.to_thread(run) for _ in range(3)))
+
+    asyncio.run(both())
+
+    assert ledger.account.spent == Amount(calls=60)
