@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 from rich.table import Table
 from rich.text import Text
 
-from agentic_prefect.cli.run_flags import INPUTS
+from agentic_prefect.cli.arguments import INPUTS, PlanReference
 from agentic_prefect.cli.run_input import inputs_of
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.usage import UsageError
@@ -24,7 +24,7 @@ from agentic_prefect.stored_plans import folder_of, read_plan
 
 
 def explain(
-    plan: str,
+    plan: PlanReference,
     task: str,
     *,
     prompt: Annotated[bool, Parameter(negative=())] = False,

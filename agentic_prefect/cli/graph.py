@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from agentic_prefect.cli.arguments import PlanReference
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.graph import PlanGraph, build_graph
 from agentic_prefect.plans.mermaid import mermaid
@@ -15,7 +16,9 @@ from agentic_prefect.stored_plans import read_plan
 
 
 def graph(
-    plan: str, *, format: Annotated[Literal["tree", "mermaid", "json"], Parameter(name=("--format", "-f"))] = "tree"
+    plan: PlanReference,
+    *,
+    format: Annotated[Literal["tree", "mermaid", "json"], Parameter(name=("--format", "-f"))] = "tree",
 ) -> None:
     """Draw a plan.
 
@@ -29,7 +32,7 @@ def graph(
         case "tree":
             text = str(tree(drawn, edges))
         case "mermaid":
-            text = mermaid(drawn, edges, {})
+            text = mermaid(drawn, edges)
         case "json":
             text = json.dumps(_as_data(drawn, edges), indent=2)
     sys.stdout.write(text.rstrip("\n") + "\n")

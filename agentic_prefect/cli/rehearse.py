@@ -4,13 +4,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from agentic_prefect.cli.arguments import PlanReference
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.run_flags import NO_FLAGS, RunFlags
 from agentic_prefect.cli.terminal import NORMAL, Verbosity
 
 
 def rehearse(
-    plan: str,
+    plan: PlanReference,
     *,
     fail: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     flags: RunFlags = NO_FLAGS,

@@ -6,11 +6,11 @@ from typing import Annotated, Final
 
 from cyclopts import Group, Parameter
 
+from agentic_prefect.cli.arguments import HYPHEN, INPUTS
 from agentic_prefect.cli.formats import Format
 
-INPUTS = Group("Inputs", sort_key=1)
-RESULT = Group("Result", sort_key=2)
-LIMITS = Group("Limits", sort_key=3)
+RESULT: Final = Group("Result", sort_key=2)
+LIMITS: Final = Group("Limits", sort_key=3)
 
 
 @Parameter(name="*")
@@ -25,7 +25,7 @@ class RunFlags:
     inputs_file: Annotated[Path | None, Parameter(group=INPUTS)] = None
     """A YAML or JSON file with values for the inputs; `--input` goes before it."""
     output: Annotated[
-        tuple[str, ...], Parameter(name=("--output", "-o"), group=RESULT, negative=(), show_default=False)
+        tuple[str, ...], HYPHEN, Parameter(name=("--output", "-o"), group=RESULT, negative=(), show_default=False)
     ] = ()
     """Where to write the result: a .json, .yaml, .md, .html or .txt file, or `-` for standard output."""
     format: Annotated[Format | None, Parameter(group=RESULT)] = None

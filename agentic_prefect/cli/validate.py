@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.text import Text
 
+from agentic_prefect.cli.arguments import PlanReference
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.terminal import stderr, stdout
 from agentic_prefect.errors import PlanInvalid
@@ -18,7 +19,10 @@ from agentic_prefect.stored_plans import folder_of, read_plan
 
 
 def validate(
-    plan: str, /, *more: str, format: Annotated[Literal["text", "json"], Parameter(name=("--format", "-f"))] = "text"
+    plan: PlanReference,
+    /,
+    *more: PlanReference,
+    format: Annotated[Literal["text", "json"], Parameter(name=("--format", "-f"))] = "text",
 ) -> ExitCode:
     """Check a plan and report every problem in it.
 

@@ -1,0 +1,77 @@
+"""The flow that deployments point at, wherever the package is installed: `agentic_prefect.doors.run_plan`."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from agentic_prefect.bootstrap import RunOptions, check, run_plan_here
+from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.load import load_plan
+from agentic_prefect.plans.problems import PlanProblems, errors_in
+from agentic_prefect.runtime.states import plan_state
+from agentic_prefect.stored_plans import STDIN, folder_of, read_plan
+
+
+def _run_name() -> str:
+    """The plan's name, unless whoever made the run gave it one of its own."""
+    given, plan = flow_run.get_name() or "", str(flow_run.get_parameters().get("plan") or "")
+    # Prefect names a run with two small words; a template would also overwrite a name that somebody typed.
+    if not re.fullmatch(r"[a-z]+-[a-z]+", given):
+        return given
+    named = re.search(r"^\s*[\"']?name[\"']?\s*:\s*[\"']?([a-z0-9_-]+)", plan, re.MULTILINE) if _is_text(plan) else None
+    return named[1] if named else Path(plan).stem if plan and not _is_text(plan) else given
+
+
+@flow(
+    name="run-plan",
+    flow_run_name=_run_name,
+    retries=0,
+    persist_result=True,
+    result_serializer="json",
+)
+async def run_plan(
+    plan: str = "research",
+    inputs: dict[str, Any] = {},  # noqa: B006  # shown as the form's default, never changed
+    model: str = "",
+    max_concurrency: int = 0,
+    rehearse: bool = False,
+) -> Any:
+    """Run a plan of LLM agent tasks.
+
+    The run's graph shows the tasks; its artifacts show progress, a report with the cost, and every prompt.
+
+    Args:
+        plan: The name of a stored plan, the path of a file on the worker, or a whole plan as YAML or JSON text.
+        inputs: Values for the plan's inputs by name; those left out take their defaults.
+        model: The model of tasks that name none, as CONNECTION/MODEL; empty leaves it to the plan and the worker.
+        max_concurrency: At most this many tasks at once; 0 leaves it to the plan.
+        rehearse: Ask no model; answers are made up from the schemas, and nothing is paid.
+    """
+    found, folder = _plan_of(plan)
+    options = RunOptions(
+        policy=PolicyFields(model=model) if model else PolicyFields(),
+        max_concurrency=max_concurrency or None,
+        rehearse=rehearse,
+        base_dir=folder,
+    )
+    if errors := errors_in(check(found, options)):
+        raise PlanProblems(f"plan {found.name!r}", errors)
+    return plan_state(await run_plan_here(found, inputs, options=options))
+
+
+def _plan_of(plan: str) -> tuple[Plan, Path | None]:
+    """The plan, and the folder from which its relative paths are meant."""
+    if _is_text(plan):
+        return load_plan(plan, source="the plan given as text"), None
+    if plan in ("", STDIN):
+        raise PlanInvalid("No plan is named. Give a stored plan's name, a file's path, or a whole plan as text.")
+    return read_plan(plan), folder_of(plan)
+
+
+def _is_text(plan: str) -> bool:
+    return "\n" in plan.strip() or plan.lstrip().startswith("{")
