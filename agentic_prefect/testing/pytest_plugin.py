@@ -27,7 +27,7 @@ def scripted_server_session() -> Iterator[ScriptedServer]:
 @pytest.fixture
 def scripted_server(scripted_server_session: ScriptedServer) -> Iterator[ScriptedServer]:
     """A scripted model server without rules and records; it listens on loopback and echoes what is asked for."""
-    scripted_server_session.reset()
+    scripted_server_session.reset()  # whoever used the session's server itself left something
     yield scripted_server_session
     scripted_server_session.reset()
 

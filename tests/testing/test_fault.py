@@ -179,7 +179,9 @@ def test_retry_after_as_a_date(ask: Ask, server: ScriptedServer) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
         ask()
 
-    until = parsedate_to_datetime(caught.value.response.headers["retry-after"])
+    date = caught.value.response.headers["retry-after"]
+    until = parsedate_to_datetime(date)
+    assert date.endswith(" GMT")
     assert until.timestamp() - time.time() == pytest.approx(90, abs=2)
 
 

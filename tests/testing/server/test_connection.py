@@ -96,13 +96,14 @@ def test_the_client_asks_first(wire: socket.socket) -> None:
     assert b"200 OK" in read_response(wire)[0]
 
 
-def test_connection_close(wire: socket.socket) -> None:
+def test_connection_close(wire: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
     """A client that asks for it gets its connection closed after the answer."""
     wire.sendall(request("Hello", extra="connection: close\r\n"))
 
     read_response(wire)
 
     assert wire.recv(1) == b""
+    assert not caplog.records, "closed on purpose, not by an error in the server's thread"
 
 
 def test_dropped_before_any_byte(server: ScriptedServer, wire: socket.socket) -> None:
