@@ -11,8 +11,9 @@ from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.chat import Message
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.prompt import PromptRecord, RenderedPrompt
+from agentic_prefect.policies.budget import CHARS_PER_TOKEN
 from agentic_prefect.ports import Work
-from agentic_prefect.prompting.context import CHARS_PER_TOKEN, Shown, chosen, delimited, shown_items
+from agentic_prefect.prompting.context import Shown, chosen, delimited, shown_items
 from agentic_prefect.prompting.program import Program
 from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.prompting.template import PromptTemplate

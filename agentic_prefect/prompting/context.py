@@ -7,8 +7,6 @@ from typing import Any, Final
 
 from agentic_prefect.models.prompt import ContextItem
 
-CHARS_PER_TOKEN: Final = 4
-"""An estimate, good to about a third for English; see https://platform.openai.com/tokenizer."""
 MAX_SOURCE_CHARS: Final = 120
 _BETWEEN_CHARS: Final = 2
 """What stands between two items: an empty line."""
@@ -76,11 +74,6 @@ def chosen(items: Sequence[Shown], *, room_chars: int) -> tuple[tuple[Shown, ...
             left -= size
     dropped = tuple(item.source for index, item in enumerate(items) if index not in kept)
     return tuple(item for index, item in enumerate(items) if index in kept), dropped
-
-
-def estimated_tokens(chars: int) -> int:
-    """About how many tokens a text of that many characters has, rounded up."""
-    return -(-chars // CHARS_PER_TOKEN)
 
 
 def _one_line(source: str) -> str:

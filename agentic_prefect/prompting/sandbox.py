@@ -153,13 +153,17 @@ def _written(value: Any) -> Any:
 
 def _bounded(value: Any) -> Any:
     """What a loop runs over, counted: all loops of one rendering together may take `MAX_ITEMS` passes."""
-    source: Any = value if type(value) is list else defined(value)
-    items = cast("Collection[Any]", source if isinstance(source, Collection) else list(source))
+    # A list is what it nearly always is, and needs no further look.
+    items = cast("list[Any]", value) if type(value) is list else _collected(defined(value))
     meter = _meter.get()
     if meter is not None:
         meter.passes += len(items)
         bounded_size(meter.passes, MAX_ITEMS, "passes through loops")
     return items
+
+
+def _collected(source: Any) -> Collection[Any]:
+    return cast("Collection[Any]", source if isinstance(source, Collection) else list(source))
 
 
 def _indent(value: Any, width: int = 4, first: bool = False) -> str:

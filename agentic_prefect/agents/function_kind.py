@@ -1,0 +1,47 @@
+"""The kind `function`: a Python function does the work."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from agentic_prefect.agents.arguments import arguments_for
+from agentic_prefect.agents.calling import called, checked_output
+from agentic_prefect.agents.importing import import_object
+from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.ports import Work
+
+
+class FunctionKind:
+    """Executes tasks by calling the function that the task's `call` names.
+
+    Args:
+        allowed_packages: The packages whose functions a plan may call.
+    """
+
+    def __init__(self, allowed_packages: Sequence[str]) -> None:
+        self._allowed_packages = tuple(allowed_packages)
+
+    async def execute(self, work: Work) -> Any:
+        """What the function returns, as JSON data. A function that is not async runs in a thread.
+
+        Raises:
+            PlanInvalid: There is no such function, or it may not be called.
+            InvalidRequest: The task's input does not fit its parameters; all problems at once.
+            InvalidOutput: What it returned has no JSON form, or not the one that the task asks for.
+            Exception: Whatever the function raises.
+        """
+        function = self._function_of(work)
+        positional, by_name = arguments_for(function, work.input)
+        output = await called(function, *positional, **by_name)
+        return checked_output(output, work.output, said_by=f"The function {work.task.call!r}")
+
+    def _function_of(self, work: Work) -> Callable[..., Any]:
+        if not work.task.call:
+            raise PlanInvalid(
+                f"Task {work.task.id!r} is of kind `function` and names none. Set `call: package.module:name`."
+            )
+        function = import_object(work.task.call, self._allowed_packages)
+        if not callable(function):
+            raise PlanInvalid(
+                f"{work.task.call!r} is {type(function).__name__!r} and cannot be called. Name a function."
+            )
+        return cast("Callable[..., Any]", function)
