@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from agentic_prefect.bootstrap import RunOptions, agent_task, run_plan
     from agentic_prefect.errors import AgenticError, AgentTaskGeneralError, RetryableError, TerminalError
     from agentic_prefect.models.agent import AgentSpec
     from agentic_prefect.models.error import TaskError
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from agentic_prefect.models.usage import Usage
     from agentic_prefect.plans.load import load_plan
     from agentic_prefect.plans.validate import validate_plan
-    from agentic_prefect.runtime.decorator import agent_task
-    from agentic_prefect.runtime.run import RunOptions, run_plan
 
     __version__: str
 
@@ -33,15 +32,15 @@ _PUBLIC: Final = {
     "PlanResult": "agentic_prefect.models.result",
     "PlanStatus": "agentic_prefect.models.status",
     "RetryableError": "agentic_prefect.errors",
-    "RunOptions": "agentic_prefect.runtime.run",
+    "RunOptions": "agentic_prefect.bootstrap",
     "TaskError": "agentic_prefect.models.error",
     "TaskResult": "agentic_prefect.models.result",
     "TaskStatus": "agentic_prefect.models.status",
     "TerminalError": "agentic_prefect.errors",
     "Usage": "agentic_prefect.models.usage",
-    "agent_task": "agentic_prefect.runtime.decorator",
+    "agent_task": "agentic_prefect.bootstrap",
     "load_plan": "agentic_prefect.plans.load",
-    "run_plan": "agentic_prefect.runtime.run",
+    "run_plan": "agentic_prefect.bootstrap",
     "validate_plan": "agentic_prefect.plans.validate",
 }
 """Public name -> the module that defines it."""

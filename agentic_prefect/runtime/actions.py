@@ -1,10 +1,10 @@
 """Carries out what the reducer decided. The one place where a decision becomes a task run or an event."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, assert_never
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, assert_never, cast
 
-from prefect.states import State
+from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import allow_failure, quote
 
 from agentic_prefect.models.events import TaskFallback, TaskSkipped, TaskStatusChanged
@@ -106,7 +106,9 @@ class Actions:
         shown = show_skipped.with_options(task_run_name=_label(result.task_id))
         causes = self._blueprint.graph.edges[result.task_id].all
         waits_for = [allow_failure(state) for name in causes for state in self._states.get(name, ())]
-        state: State[Any] = await shown(quote(result), wait_for=waits_for or None, return_state=True)
+        state: State[Any] = await cast(
+            "Awaitable[State[Any]]", shown(quote(result), wait_for=waits_for or None, return_state=True)
+        )
         self._remember(result.task_id, state)
 
     def _remember(self, task_id: str, state: State[Any]) -> None:

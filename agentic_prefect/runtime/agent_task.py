@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect import task
-from prefect.client.schemas.objects import TaskRun
-from prefect.states import Cancelled, Completed, State
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Cancelled, Completed
 from prefect.tasks import Task
 from prefect.utilities.annotations import allow_failure, quote
 from prefect.utilities.engine import emit_task_run_state_change_event

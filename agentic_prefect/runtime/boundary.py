@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from prefect.states import Cancelled, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Failed
 from prefect.transactions import get_transaction
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 

@@ -38,14 +38,12 @@ IRRELEVANT_TASK_FIELDS = {
 }
 """Task fields that cannot change an answer, each with its reason."""
 
-RELEVANT_AGENT_FIELDS = frozenset(
-    {"name", "role", "purpose", "backstory", "constraints", "capabilities", "settings"}
-)
+RELEVANT_AGENT_FIELDS = frozenset({"name", "role", "purpose", "backstory", "constraints", "capabilities", "settings"})
 
-IRRELEVANT_AGENT_FIELDS = {
-    name: "the task's effective field stands for it"
-    for name in ("model", "timeout_s", "retries", "retry", "on_failure", "failure_policy")
-}
+IRRELEVANT_AGENT_FIELDS = dict.fromkeys(
+    ("model", "timeout_s", "retries", "retry", "on_failure", "failure_policy"),
+    "the task's effective field stands for it",
+)
 
 
 def content_key(work: Work, *, lineage: str, fingerprint: str = "") -> str:

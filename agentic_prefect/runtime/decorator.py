@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.states import State
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
@@ -66,7 +66,7 @@ class AgentFunction(Generic[P, OutputT]):
         """The result; a failure is returned, not raised."""
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        upstream = [value for value in bound.arguments.values() if isinstance(value, TaskResult)]
+        upstream = [cast("TaskResult", value) for value in bound.arguments.values() if isinstance(value, TaskResult)]
         missing = next((result for result in upstream if not result.success), None)
         if missing is not None:
             return TaskResult(
@@ -75,14 +75,14 @@ class AgentFunction(Generic[P, OutputT]):
                 success=False,
                 reason=f"it needs {missing.task_id!r}, which is {missing.status}",
             )
-        given = {
-            name: value.output if isinstance(value, TaskResult) else value for name, value in bound.arguments.items()
-        }
+        given = {name: _output_of(value) for name, value in bound.arguments.items()}
         result, state = await self._run(to_jsonable_python(given), upstream)
         _remember(result, state)
         if not result.success:
             return cast("TaskResult[OutputT]", result)
-        return cast("TaskResult[OutputT]", result.model_copy(update={"output": self._returns.validate_python(result.output)}))
+        return cast(
+            "TaskResult[OutputT]", result.model_copy(update={"output": self._returns.validate_python(result.output)})
+        )
 
     async def _run(self, given: Any, upstream: Sequence[TaskResult]) -> tuple[TaskResult, State[Any]]:
         services, context = current_services(self._services), FlowRunContext.get()
@@ -159,6 +159,10 @@ def agent_task(
         return AgentFunction(func, spec, fields, services)
 
     return decorate
+
+
+def _output_of(value: object) -> Any:
+    return cast("TaskResult", value).output if isinstance(value, TaskResult) else value
 
 
 def _bound(text: str, names: frozenset[str] | set[str]) -> str:

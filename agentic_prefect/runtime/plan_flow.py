@@ -1,14 +1,14 @@
 """The Prefect flow that runs a plan, as a run of its own or as a part of another plan's run."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.states import State
 
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.plan import Plan
@@ -86,7 +86,7 @@ async def start(plan: Plan, inputs: Mapping[str, Any], *, run_name: str | None =
     """Run a plan as a flow run of its own, or as a subflow where one is going on; its state carries the result."""
     named = plan_flow.with_options(flow_run_name=(run_name or plan.name).replace("{", "(").replace("}", ")"))
     content = plan.model_dump(mode="json", exclude_unset=True)
-    return await named(content, dict(inputs), return_state=True)
+    return await cast("Awaitable[State[PlanResult]]", named(content, dict(inputs), return_state=True))
 
 
 async def result_in(state: State[PlanResult]) -> PlanResult:
@@ -95,7 +95,7 @@ async def result_in(state: State[PlanResult]) -> PlanResult:
     Raises:
         Exception: What kept the plan from running at all, such as inputs that do not fit.
     """
-    data = await state.aresult(raise_on_failure=False)
+    data: object = await state.aresult(raise_on_failure=False)
     if isinstance(data, BaseException):
         raise data
     if not isinstance(data, PlanResult):

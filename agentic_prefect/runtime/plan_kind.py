@@ -22,9 +22,12 @@ class PlanKind:
             PlanInvalid: There is no such plan, or the inputs do not fit.
             SubPlanFailed: It ended other than completed.
         """
-        plan, inputs = self._plan_of(work), work.input if work.input is not None else {}
+        plan = self._plan_of(work)
+        inputs: object = {} if work.input is None else work.input
         if not isinstance(inputs, Mapping):
-            raise PlanInvalid(f"The input of the sub-plan {plan.name!r} must be a mapping, got {type(inputs).__name__}.")
+            raise PlanInvalid(
+                f"The input of the sub-plan {plan.name!r} must be a mapping, got {type(inputs).__name__}."
+            )
         token = nesting.set(Nesting(work.run_id, f"{self._lineage}/{work.task_id}", work.stop_reason))
         try:
             state = await start(plan, cast("Mapping[str, Any]", inputs), run_name=f"{work.task_id}: {plan.name}")
@@ -39,5 +42,7 @@ class PlanKind:
     def _plan_of(self, work: Work) -> Plan:
         given = work.task.plan
         if given is None:
-            raise PlanInvalid(f"Task {work.task.id!r} is of kind `plan` and names none. Set `plan` to a name or a path.")
+            raise PlanInvalid(
+                f"Task {work.task.id!r} is of kind `plan` and names none. Set `plan` to a name or a path."
+            )
         return self._find_plan(given) if isinstance(given, str) else Plan.model_validate(given)

@@ -114,7 +114,7 @@ class PlanRun:
         )
 
     def _announce_end(self, result: PlanResult) -> None:
-        place = {**self._event_place(), "usage": result.usage, "elapsed_s": result.elapsed_s}
+        place: dict[str, Any] = {**self._event_place(), "usage": result.usage, "elapsed_s": result.elapsed_s}
         match result.status:
             case PlanStatus.COMPLETED:
                 self._dispatcher.notify(PlanCompleted(**place))

@@ -43,9 +43,9 @@ class Services:
     """The form of a task's answer."""
     find_plan: Callable[[str], Plan]
     """A stored plan by name or path, for sub-plans."""
-    options: PolicyFields = PolicyFields()
+    options: PolicyFields = field(default_factory=PolicyFields)
     """What the run itself sets."""
-    settings: PolicyFields = PolicyFields()
+    settings: PolicyFields = field(default_factory=PolicyFields)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     draw: Callable[[], float] = random.random
     """A random number in [0, 1), for jitter."""

@@ -1,13 +1,14 @@
 """Between our results and Prefect's states: the only place that translates."""
 
-from typing import Any
+from typing import Any, cast
 
-from prefect.states import Cancelled, Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
 
+from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.error import ErrorContext, TaskError
 from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
-from agentic_prefect.errors import ErrorCode
 from agentic_prefect.runtime.job import Job
 
 
@@ -18,9 +19,9 @@ async def result_of(state: State[Any], job: Job) -> TaskResult:
         if state.name == "Cached":
             return result.model_copy(update={"cached": True, "run_id": job.task_run_id})
         return result
-    data = getattr(state.data, "result", state.data)
+    data: object = getattr(state.data, "result", state.data)
     if isinstance(data, TaskResult):
-        return data
+        return cast("TaskResult", data)
     now = job.clock()
     error = TaskError(
         code=ErrorCode.UNEXPECTED,

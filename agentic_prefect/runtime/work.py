@@ -86,7 +86,9 @@ def _context_item(text: str, scope: Scope) -> ContextItem:
     tasks = sorted(references(text).tasks)
     value = evaluate(text, scope)
     source = f"task {', '.join(tasks)}" if tasks else ""
-    return ContextItem(text=value if isinstance(value, str) else _text("{{ item }}", _only(value)), source=source, trusted=not tasks)
+    return ContextItem(
+        text=value if isinstance(value, str) else _text("{{ item }}", _only(value)), source=source, trusted=not tasks
+    )
 
 
 def _only(value: object) -> Scope:

@@ -1,23 +1,20 @@
-"""Puts the parts together. Apart from the command line, the only place that names implementations."""
+"""What one run sets, besides the plan and its inputs."""
 
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.result import PlanResult
-from agentic_prefect.ports import Observer, Runners
+from agentic_prefect.ports import AgentRunner, Observer, Runners
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What one run sets, besides the plan and its inputs."""
 
-    policy: PolicyFields = PolicyFields()
+    policy: PolicyFields = field(default_factory=PolicyFields)
     """Model, timeout, retries and failure policy for tasks, agents and plans that set none."""
     max_concurrency: int | None = None
     """In place of the plan's."""
@@ -25,12 +22,21 @@ class RunOptions:
     """In place of the plan's."""
     observers: Sequence[Observer] = ()
     """Besides the standard ones."""
-    runners: Runners = field(default_factory=dict)
+    runners: Runners = field(default_factory=dict[str, AgentRunner])
     """Agents by name that do not use the built-in runner."""
     rehearse: bool = False
     """Answer every model call from the output schema, without a provider."""
     faults: Sequence[str] = ()
-    """Failures to inject, as `task:codexN`, such as `search:429x2`."""
+    """Failures to inject into a rehearsal, as `task:codexN`, such as `search:429x2`."""
     base_dir: Path | None = None
     """The folder from which a plan's relative paths are meant."""
     run_name: str | None = None
+
+    def applied_to(self, plan: Plan) -> Plan:
+        """The plan with this run's own limits."""
+        changes: dict[str, object] = {}
+        if self.max_concurrency is not None:
+            changes["max_concurrency"] = self.max_concurrency
+        if self.budget is not None:
+            changes["budget"] = self.budget
+        return plan.model_copy(update=changes)

@@ -1,0 +1,125 @@
+"""The services of a run, put together."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+
+from agentic_prefect.agents.agent_kind import AgentKind
+from agentic_prefect.agents.function_kind import FunctionKind
+from agentic_prefect.agents.importing import import_class
+from agentic_prefect.agents.runner import ModelRunner
+from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, metered
+from agentic_prefect.bootstrap.options import RunOptions
+from agentic_prefect.models.chat import OutputSchema
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.task import AgentTask
+from agentic_prefect.observers.artifacts import ArtifactObserver
+from agentic_prefect.observers.log import LogObserver
+from agentic_prefect.observers.prefect_events import PrefectEventObserver
+from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
+from agentic_prefect.plugins.kinds import installed_kinds
+from agentic_prefect.ports import Observer, TaskKind
+from agentic_prefect.prompting.builder import PromptBuilder
+from agentic_prefect.prompting.registry import PromptRegistry, default_registry
+from agentic_prefect.runtime.links import run_url
+from agentic_prefect.runtime.plan_kind import PlanKind
+from agentic_prefect.runtime.services import RunInfo, Services
+from agentic_prefect.runtime.stop import StopSignal
+from agentic_prefect.settings import AgenticSettings
+from agentic_prefect.stored_plans import plan_folders, read_plan
+
+
+class Assembly:
+    """Everything behind a run. One serves a plan and its sub-plans; it holds connections open until `aclose`."""
+
+    def __init__(self, options: RunOptions | None = None, *, stop: StopSignal | None = None) -> None:
+        self.options = options or RunOptions()
+        self.settings = AgenticSettings()
+        self.models = ModelAccess(self.options, self.settings)
+        self.schemas = SchemaRegistry()
+        self._ledgers = Ledgers()
+        self._stop = stop or StopSignal()
+
+    @cached_property
+    def prompts(self) -> PromptRegistry:
+        """The templates: those shipped, those of the settings, those beside the plan."""
+        beside = [self.options.base_dir / "prompts"] if self.options.base_dir else []
+        return default_registry([*(folder for folder in beside if folder.is_dir()), *self.settings.prompts])
+
+    @cached_property
+    def builder(self) -> PromptBuilder:
+        """Makes the prompts."""
+        return PromptBuilder(self.prompts)
+
+    @cached_property
+    def services(self) -> Services:
+        """What the runtime needs."""
+        return Services(
+            kinds=self.kinds,
+            observers=self.observers,
+            output_of=self.output_of,
+            find_plan=self.find_plan,
+            options=self.options.policy,
+            settings=self.settings.policy(),
+            stop=self._stop,
+        )
+
+    def kinds(self, info: RunInfo) -> Mapping[str, TaskKind]:
+        """The kinds of tasks for one run."""
+        return {
+            **installed_kinds(),
+            "agent": self.agent_kind(info.plan, info.run_id, info.parent_run_id),
+            "function": FunctionKind(self.settings.allowed_packages),
+            "plan": PlanKind(self.find_plan, info.lineage),
+        }
+
+    def agent_kind(self, plan: Plan, run_id: str = "", parent_run_id: str | None = None) -> AgentKind:
+        """What executes the agent tasks of one run."""
+        directory, price = self.models.directory(plan)
+        ledger = self._ledgers.of_plan(plan, run_id, parent_run_id)
+        return AgentKind(self.builder, ModelRunner(metered(directory, price, ledger)), self.options.runners)
+
+    def observers(self, info: RunInfo) -> Sequence[Observer]:
+        """The observers of one run."""
+        standard: list[Observer] = [LogObserver(_run_log()), PrefectEventObserver(flow_run_id=info.run_id or None)]
+        if info.whole_plan:
+            standard.append(
+                ArtifactObserver(
+                    info.plan,
+                    snapshot=info.snapshot,
+                    flow_run_id=info.run_id,
+                    run_id=info.run_id,
+                    url=run_url(info.run_id),
+                )
+            )
+        return [*standard, *self.options.observers]
+
+    def output_of(self, task: AgentTask) -> OutputSchema | None:
+        """The form of a task's answer."""
+        return resolve_output(
+            task.output, self.schemas, lambda reference: import_class(reference, self.settings.allowed_packages)
+        )
+
+    def find_plan(self, reference: str) -> Plan:
+        """A stored plan by name, or by a path that is meant from the plan's own folder."""
+        return read_plan(reference, base_dir=self.options.base_dir, folders=self.plan_folders)
+
+    @cached_property
+    def plan_folders(self) -> tuple[Path, ...]:
+        """Where stored plans lie."""
+        return plan_folders([self.options.base_dir] if self.options.base_dir else [])
+
+    async def aclose(self) -> None:
+        """Close what is held open."""
+        await self.models.aclose()
+
+
+def _run_log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("agentic_prefect.run")

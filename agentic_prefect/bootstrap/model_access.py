@@ -1,0 +1,122 @@
+"""Which models a run can reach, and who pays."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from agentic_prefect.bootstrap.options import RunOptions
+from agentic_prefect.llm.connections import DEFAULT_KEY_ENV, Connections
+from agentic_prefect.llm.ledger import Ledger
+from agentic_prefect.llm.local import service
+from agentic_prefect.llm.local.weights import default_cache_dir
+from agentic_prefect.llm.metered import MeteredModels
+from agentic_prefect.llm.openai_model import OpenAIModel
+from agentic_prefect.llm.rehearsal import RehearsalModel, RehearsalModels, parse_fault
+from agentic_prefect.models.connection import Connection
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.usage import Usage
+from agentic_prefect.ports import ChatModel, ModelDirectory
+from agentic_prefect.settings import AgenticSettings, environment, secret
+
+OPENAI = "openai"
+LOCAL = "local"
+BASE_URL_ENV = "OPENAI_BASE_URL"
+UNSTARTED = "http://127.0.0.1:0/v1"
+"""Stands for the address of the local model until it is started by the first call."""
+
+Price = Callable[[str, str, Usage], Decimal | None]
+
+
+class ModelAccess:
+    """The models of a run and of the sub-plans in it, with one client per connection."""
+
+    def __init__(self, options: RunOptions, settings: AgenticSettings) -> None:
+        self._cache_dir = local_cache(settings)
+        self._rehearsal = RehearsalModel(map(parse_fault, options.faults)) if options.rehearse else None
+        self._made: dict[str, Connections] = {}
+
+    def directory(self, plan: Plan) -> tuple[ModelDirectory, Price]:
+        """What finds the models of a plan, and what their calls cost."""
+        if self._rehearsal is not None:
+            return RehearsalModels(self._rehearsal), _free
+        connections = self.connections(plan)
+        return connections, connections.price
+
+    def connections(self, plan: Plan) -> Connections:
+        """The connections that a plan can use: its own, those of the environment, and the local model."""
+        own = "|".join(f"{name}={connection.model_dump_json()}" for name, connection in sorted(plan.models.items()))
+        if own not in self._made:
+            everywhere, default = self._everywhere()
+            if default is None and len(plan.models) == 1:
+                default = next(iter(plan.models))
+            self._made[own] = Connections(
+                {**everywhere, **plan.models}, keys=_key_of, default=default, make=self._client
+            )
+        return self._made[own]
+
+    def names(self, plan: Plan) -> frozenset[str]:
+        """The connections that a plan can name."""
+        return frozenset({*self._everywhere()[0], *plan.models})
+
+    async def aclose(self) -> None:
+        """Close what the clients hold open."""
+        for connections in self._made.values():
+            await connections.aclose()
+
+    def _everywhere(self) -> tuple[dict[str, Connection], str | None]:
+        """The connections that need no plan, and the one that serves when nobody names any."""
+        found, default = dict[str, Connection](), None
+        base_url = environment().get(BASE_URL_ENV, "").strip() or None
+        if base_url or secret(DEFAULT_KEY_ENV):
+            found[OPENAI], default = Connection(base_url=base_url, api_key_env=DEFAULT_KEY_ENV), OPENAI
+        local = service.status(self._cache_dir)
+        if local.running or (local.engine_installed and local.weights_path is not None):
+            found[LOCAL] = Connection(
+                base_url=local.base_url or UNSTARTED, model=local.model or "SmolLM2-135M-Instruct"
+            )
+            default = default or LOCAL
+        if default is None:
+            return {}, None
+        found.setdefault(OPENAI, Connection(api_key_env=DEFAULT_KEY_ENV))
+        return found, default
+
+    def _client(self, name: str, connection: Connection) -> ChatModel:
+        if connection.base_url == UNSTARTED:
+            started = service.start(self._cache_dir)
+            connection = connection.model_copy(update={"base_url": started.base_url, "model": started.model})
+        return OpenAIModel(connection, name=name)
+
+
+class Ledgers:
+    """The ledgers of a run and of the sub-plans in it."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[str, Ledger] = {}
+
+    def of_plan(self, plan: Plan, run_id: str, parent_run_id: str | None) -> Ledger:
+        """The ledger of a plan's run; what a sub-plan spends comes out of its parent's budget, too."""
+        if run_id not in self._by_run:
+            parent = self._by_run.get(parent_run_id or "")
+            self._by_run[run_id] = Ledger(plan.budget, scope=f"plan {plan.name!r}", parent=parent)
+        return self._by_run[run_id]
+
+
+def metered(directory: ModelDirectory, price: Price, ledger: Ledger) -> ModelDirectory:
+    """The same models, paid for out of `ledger`."""
+    return MeteredModels(directory, ledger=ledger, price=price)
+
+
+def local_cache(settings: AgenticSettings) -> Path:
+    """Where the local model lies."""
+    return settings.cache or default_cache_dir(environment())
+
+
+def _key_of(name: str, connection: Connection) -> SecretStr | None:
+    variable = connection.api_key_env or (DEFAULT_KEY_ENV if connection.base_url is None else None)
+    return secret(variable) if variable else None
+
+
+def _free(connection: str, model: str, usage: Usage) -> Decimal | None:
+    return Decimal(0)
