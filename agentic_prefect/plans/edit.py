@@ -72,13 +72,16 @@ def rewire(
     Raises:
         PlanInvalid: A task is unknown, or a circle would arise.
     """
-    _known(plan, task_id)
-    change = {
-        field: tuple(_known(plan, name) for name in names)
-        for field, names in (("depends_on", depends_on), ("after", after))
-        if names is not None
+    wanted = {
+        field: tuple(names) for field, names in (("depends_on", depends_on), ("after", after)) if names is not None
     }
-    return _checked(plan, tuple(task.model_copy(update=change) if task.id == task_id else task for task in plan.tasks))
+    ids = {task.id for task in plan.tasks}
+    dangling = [f"{name} -> {task_id}" for names in wanted.values() for name in names if not {name, task_id} <= ids]
+    if dangling:
+        tasks = listing(sorted(ids))
+        raise PlanInvalid(f"Plan {plan.name!r} cannot have the edge {listing(dangling)}: it has the tasks {tasks}.")
+    _known(plan, task_id)
+    return _checked(plan, tuple(task.model_copy(update=wanted) if task.id == task_id else task for task in plan.tasks))
 
 
 def _checked(plan: Plan, tasks: tuple[AgentTask, ...]) -> Plan:
