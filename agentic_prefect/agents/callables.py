@@ -23,9 +23,9 @@ class CallableRunner:
     ```
 
     Args:
-        function: Takes the whole prompt as one text and returns the answer. By name it can also ask for `messages` (those
-            of the prompt), `schema` (the JSON Schema of the answer, or `None`) and `work`. What it used is counted when
-            it says so: `work.trail.spent(Usage(...))`.
+        function: Takes the whole prompt as one text and returns the answer. By name it can also ask for `messages`,
+            `schema` (the JSON Schema of the answer, or `None`) and `work`. What it used is counted when it says so:
+            `work.trail.spent(Usage(...))`.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
