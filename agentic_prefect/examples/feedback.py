@@ -87,7 +87,7 @@ def _in_words(number: int) -> str:
 
 
 def _clause(sentence: str) -> str:
-    """The sentence as a part of another one: without its full stop, and with a small letter unless it begins with I or USB."""
+    """The sentence as a part of another one: no full stop, and a small letter first unless that is I or as in USB."""
     text = " ".join(sentence.split()).rstrip(".! ")
     is_abbreviation = text[:2].isalpha() and text[:2].isupper()
     return text if is_abbreviation or text.startswith(("I ", "I'")) else text[:1].lower() + text[1:]
