@@ -40,7 +40,7 @@ def edges_of(task: AgentTask, owners: frozenset[str] = frozenset()) -> Edges:
             (at its error, say) needs no output.
     """
     paths_by_task = references([getattr(task, field) for field in NEEDING_FIELDS]).tasks
-    needed = {name for name, paths in paths_by_task.items() if not paths or not all(map(_only_looks, paths))}
+    needed = frozenset(name for name, paths in paths_by_task.items() if not all(map(_only_looks, paths)))
     return Edges(
         needs=(needed - owners) | frozenset(task.depends_on),
         observes=frozenset(references(task.when).tasks) | (frozenset(paths_by_task) - needed) | (needed & owners),

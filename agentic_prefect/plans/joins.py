@@ -50,7 +50,8 @@ def open_task(blueprint: Blueprint, progress: Progress, task_id: str) -> Open | 
     except ExpressionError as error:
         return Open(fault=str(error))
     if isinstance(items, Mapping) or not isinstance(items, Sequence) or isinstance(items, str):
-        return Open(fault=f"`for_each` of {task_id!r} must give a list, got {type(items).__name__}: {str(items)[:80]!r}.")  # pyright: ignore[reportUnknownArgumentType]
+        given = f"{type(items).__name__}: {str(items)[:80]!r}"
+        return Open(fault=f"`for_each` of {task_id!r} must give a list, got {given}.")  # pyright: ignore[reportUnknownArgumentType]
     return Spread(tuple(cast("Sequence[Any]", items)))
 
 

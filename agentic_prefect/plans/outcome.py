@@ -25,7 +25,7 @@ def plan_status(blueprint: Blueprint, progress: Progress) -> tuple[PlanStatus, s
 
 
 def uncovered_failures(blueprint: Blueprint, progress: Progress) -> tuple[str, ...]:
-    """The tasks whose failure counts, in the plan's order. A fallback's failure counts as that of the task it serves."""
+    """The tasks whose failure counts, in the plan's order. A fallback's own failure is that of the task it serves."""
     return tuple(
         task.id
         for task in blueprint.plan.tasks
@@ -49,7 +49,8 @@ def plan_output(blueprint: Blueprint, progress: Progress) -> tuple[Any, str]:
         except ExpressionError as error:
             return None, str(error)
     graph = blueprint.graph
-    leaves = [task.id for task in blueprint.plan.tasks if not graph.dependents.get(task.id) and not graph.fallback_for.get(task.id)]
+    last = frozenset(graph.leaves)
+    leaves = [task.id for task in blueprint.plan.tasks if task.id in last]
     if len(leaves) == 1:
         return views[leaves[0]].output, ""
     return {leaf: views[leaf].output for leaf in leaves}, ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.policy import Abort, Continue, Fallback
-from agentic_prefect.models.result import Related, TaskResult
+from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.plans.edges import fallbacks_of
 from agentic_prefect.plans.expressions import Scope
@@ -32,6 +32,7 @@ from agentic_prefect.plans.progress import (
     item_name,
     split_name,
 )
+from agentic_prefect.plans.relations import related, with_error_of
 
 
 class Step:
@@ -155,7 +156,7 @@ class Step:
                 task_id=task_id,
                 index=index,
                 scope=Scope(self._blueprint.inputs, Views(self._blueprint, self._progress), **item),
-                waits_for=tuple(sorted(edges | ({owner} if owner else set()), key=self._blueprint.rank.__getitem__)),
+                waits_for=tuple(sorted({*edges, *([owner] if owner else [])}, key=self._blueprint.rank.__getitem__)),
                 fallback_for=owner,
                 fault=ready.fault,
             )
@@ -167,7 +168,7 @@ class Step:
         """A task as a whole came to its end: settle it, or bring in its fallbacks."""
         owner = self._owner_of(task_id)
         if owner is not None:
-            result = _related(result, owner, "fallback_for")
+            result = related(result, owner, "fallback_for")
         self._record(task_id, result)
         action = failure_action(self._blueprint, task_id, result)
         if isinstance(action, Fallback) and self._progress.halt is None:
@@ -202,7 +203,7 @@ class Step:
             chains={**self._progress.chains, task_id: Chain(tuple(left), current)},
             triggered=self._progress.triggered | {current},
         )
-        self._record(task_id, _related(self._progress.results[task_id], current, "fallback"))
+        self._record(task_id, related(self._progress.results[task_id], current, "fallback"))
         self._actions.append(ShowFallback(task_id, current))
         if current in self._progress.settled:
             self._continue_chain(task_id, current)
@@ -220,22 +221,20 @@ class Step:
         chain, result = self._progress.chains[owner], self._progress.results[fallback_id]
         cover = fallback_id if result.success else self._progress.covers.get(fallback_id)
         if cover is not None:
-            self._change(
-                chains=_without(self._progress.chains, owner), covers={**self._progress.covers, owner: cover}
-            )
+            self._change(chains=_without(self._progress.chains, owner), covers={**self._progress.covers, owner: cover})
             self._settle(owner)
             return
-        self._record(owner, _with_error_of(self._progress.results[owner], result))
+        self._record(owner, with_error_of(self._progress.results[owner], result))
         self._try_next(owner, chain.left)
 
     def _close_unneeded_fallbacks(self, owner: str) -> None:
         """A fallback that nobody can call upon any more is settled as skipped."""
         for fallback_id in fallbacks_of(self._blueprint.tasks[owner]):
             owners = self._blueprint.graph.fallback_for.get(fallback_id, ())
-            if fallback_id not in self._progress.results and fallback_id not in self._progress.triggered:
-                if all(name in self._progress.settled for name in owners):
-                    names = ", ".join(repr(name) for name in owners)
-                    self._skip(fallback_id, Blocked(f"it stands in for {names} and was not needed", None), show=False)
+            called = fallback_id in self._progress.results or fallback_id in self._progress.triggered
+            if not called and all(name in self._progress.settled for name in owners):
+                names = ", ".join(repr(name) for name in owners)
+                self._skip(fallback_id, Blocked(f"it stands in for {names} and was not needed", None), show=False)
 
     # Small changes to the working copy
 
@@ -243,7 +242,7 @@ class Step:
         result = TaskResult(task_id=task_id, status=TaskStatus.SKIPPED, success=False, reason=blocked.reason)
         owner = self._owner_of(task_id)
         if owner is not None:
-            result = _related(result, owner, "fallback_for")
+            result = related(result, owner, "fallback_for")
         self._record(task_id, result)
         if blocked.cause is not None:
             self._change(causes={**self._progress.causes, task_id: blocked.cause})
@@ -286,19 +285,6 @@ class Step:
 
     def _change(self, **fields: Any) -> None:
         self._progress = replace(self._progress, **fields)
-
-
-def _related(result: TaskResult, task_id: str, relation: str) -> TaskResult:
-    related = Related.model_validate({"task_id": task_id, "relation": relation})
-    return result.model_copy(update={"related": (*result.related, related)})
-
-
-def _with_error_of(owner: TaskResult, fallback: TaskResult) -> TaskResult:
-    """The owner's error, with what became of a fallback added to its history."""
-    if owner.error is None or fallback.error is None:
-        return owner
-    error = owner.error.model_copy(update={"history": (*owner.error.history, fallback.error)})
-    return owner.model_copy(update={"error": error})
 
 
 def _without(chains: Mapping[str, Chain], task_id: str) -> dict[str, Chain]:

@@ -1,6 +1,7 @@
 """How a plan is written down: the short forms, in an order that reads well, and nothing that was not set."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -87,6 +88,10 @@ def _rule(rule: dict[str, Any]) -> Any:
     return rule
 
 
+_ODD_BREAKS = re.compile("[\\r\\x85\\u2028\\u2029\\ufeff]")
+"""Characters that are line breaks or byte order marks in YAML, and come back as something else unless escaped."""
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes blocks, repeats instead of anchors, and quotes what either version of YAML would read as no text."""
 
@@ -95,7 +100,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)  # pyright: ignore[reportUnknownMemberType]
+    style = '"' if _ODD_BREAKS.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # pyright: ignore[reportUnknownMemberType]
 
 
 # YAML 1.1, which the library writes, takes `1e3` for text; we read it as a number, so text like it needs quotes.

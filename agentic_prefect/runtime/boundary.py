@@ -35,7 +35,7 @@ async def attempt(job: Job) -> TaskResult | State[TaskResult]:
             raise
         current.uncancel()
         return _stopped(job)
-    except Exception as error:  # the task boundary: whatever an agent raises becomes data
+    except Exception as error:  # noqa: BLE001  # the task boundary: whatever an agent raises becomes data
         if job.stop_reason:
             return _stopped(job)
         result = job.failed(work, _as_timeout(error, deadline, work), started_at=started_at)

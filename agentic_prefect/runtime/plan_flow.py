@@ -95,7 +95,7 @@ async def result_in(state: State[PlanResult]) -> PlanResult:
     Raises:
         Exception: What kept the plan from running at all, such as inputs that do not fit.
     """
-    data: object = await state.aresult(raise_on_failure=False)
+    data = cast("object", await state.aresult(raise_on_failure=False))
     if isinstance(data, BaseException):
         raise data
     if not isinstance(data, PlanResult):

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from agentic_prefect.models.events import PlanCancelled, PlanCompleted, PlanFailed, PlanStarted
-from agentic_prefect.models.result import PlanResult, TaskResult
+from agentic_prefect.errors import ErrorCode
+from agentic_prefect.models.events import PlanBudgetExceeded, PlanCancelled, PlanCompleted, PlanFailed, PlanStarted
+from agentic_prefect.models.result import BudgetReport, PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.observers.dispatch import Dispatcher
 from agentic_prefect.plans.advance import advance, begin
 from agentic_prefect.plans.outcome import plan_output, plan_status
-from agentic_prefect.plans.progress import Blueprint, CancelAsked, Outcome, Progress, item_name
+from agentic_prefect.plans.progress import Blueprint, CancelAsked, NodeEnded, Outcome, Progress, item_name
 from agentic_prefect.runtime.actions import Actions
 from agentic_prefect.runtime.services import RunInfo, Services
 from agentic_prefect.runtime.work import Place
@@ -44,6 +45,7 @@ class PlanRun:
         self._dispatcher = Dispatcher(services.observers(info))
         place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify)
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
+        self._is_budget_exceeded = False
         self.result: PlanResult | None = None
         """What became of the plan; set when `run` has ended, cancelled or not."""
 
@@ -57,8 +59,9 @@ class PlanRun:
         flusher = asyncio.create_task(self._flush_from_time_to_time())
         try:
             await self._work_through()
-        except asyncio.CancelledError:
-            await self._wind_down()
+        except BaseException as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            await self._wind_down("the run was cancelled" if cancelled else f"the run broke off: {error!r}")
             raise
         finally:
             flusher.cancel()
@@ -75,12 +78,25 @@ class PlanRun:
             if self._progress.is_done(self._blueprint):
                 break
             outcome = await self._outcomes.get()
+            self._tell_of_budget(outcome)
             self._progress, actions = advance(self._blueprint, self._progress, outcome)
         await self._actions.finish()
 
-    async def _wind_down(self) -> None:
-        """The run itself is being cancelled: stop the nodes and take in what they still report."""
-        reason = "the run was cancelled"
+    def _tell_of_budget(self, outcome: Outcome) -> None:
+        """The first task that a budget stops is announced."""
+        error = outcome.result.error if isinstance(outcome, NodeEnded) else None
+        if error is None or error.code is not ErrorCode.BUDGET_EXCEEDED or self._is_budget_exceeded:
+            return
+        self._is_budget_exceeded = True
+        usage = _paid(self._blueprint, self._progress.results)
+        self._dispatcher.notify(
+            PlanBudgetExceeded(
+                **self._event_place(), task_id=error.context.task_id or "", reason=error.message, usage=usage
+            )
+        )
+
+    async def _wind_down(self, reason: str) -> None:
+        """The run itself is being ended: stop the nodes and take in what they still report."""
         self._progress, _ = advance(self._blueprint, self._progress, CancelAsked(reason))
         self._actions.cancel_all(reason)
         try:
@@ -107,11 +123,16 @@ class PlanRun:
             output=output,
             results=results,
             usage=_paid(self._blueprint, results),
+            budget=self._budget(),
             started_at=self._started_at,
             ended_at=self._services.clock(),
             reason=reason or (f"its result could not be worked out: {trouble}" if trouble else ""),
             url=self._url,
         )
+
+    def _budget(self) -> BudgetReport | None:
+        budget = self._blueprint.plan.budget
+        return budget and BudgetReport(**budget.model_dump(), exceeded=self._is_budget_exceeded)
 
     def _announce_end(self, result: PlanResult) -> None:
         place: dict[str, Any] = {**self._event_place(), "usage": result.usage, "elapsed_s": result.elapsed_s}

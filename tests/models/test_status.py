@@ -15,7 +15,8 @@ def test_a_task_may_fail_twice_and_then_complete() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("completed", "retrying"), ("skipped", "in_progress"), ("pending", "completed"), ("failed", "completed")]
+    ("old", "new"),
+    [("completed", "retrying"), ("skipped", "in_progress"), ("pending", "completed"), ("failed", "completed")],
 )
 def test_an_illegal_step_is_refused(old: str, new: str) -> None:
     """The refusal names the task, both states and what would be legal."""  # F-07

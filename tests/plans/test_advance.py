@@ -74,19 +74,37 @@ CASES = [
     ),
     Case(
         "a reference in when only observes",
-        make_plan(a("x", on_failure="continue"), a("mend", when="{{ tasks.x.failed }}"), a("go", when="{{ tasks.x.succeeded }}")),
+        make_plan(
+            a("x", on_failure="continue"),
+            a("mend", when="{{ tasks.x.failed }}"),
+            a("go", when="{{ tasks.x.succeeded }}"),
+        ),
         {"x": "!refusal"},
         {"x": "failed", "mend": "completed", "go": "skipped"},
     ),
     Case(
         "the status of a failed task can be read without needing its output",
-        make_plan(a("x", on_failure="continue"), a("tell", input="{{ tasks.x.error.message }}", when="{{ tasks.x.failed }}")),
+        make_plan(
+            a("x", on_failure="continue"), a("tell", input="{{ tasks.x.error.message }}", when="{{ tasks.x.failed }}")
+        ),
         {"x": "!refusal"},
         {"x": "failed", "tell": "completed"},
     ),
-    Case("a false condition skips, and so are dependents", make_plan(a("x", when=False), a("y", depends_on="x")), {}, {"x": "skipped", "y": "skipped"}),
-    Case("items in order", FANNED, {"list": [1, 2]}, {"list": "completed", "each": "completed", "each[0]": "completed", "each[1]": "completed", "join": "completed"}),
-    Case("an empty list succeeds", FANNED, {"list": []}, {"list": "completed", "each": "completed", "join": "completed"}),
+    Case(
+        "a false condition skips, and so are dependents",
+        make_plan(a("x", when=False), a("y", depends_on="x")),
+        {},
+        {"x": "skipped", "y": "skipped"},
+    ),
+    Case(
+        "items in order",
+        FANNED,
+        {"list": [1, 2]},
+        {"list": "completed", "each": "completed", "each[0]": "completed", "each[1]": "completed", "join": "completed"},
+    ),
+    Case(
+        "an empty list succeeds", FANNED, {"list": []}, {"list": "completed", "each": "completed", "join": "completed"}
+    ),
     Case(
         "for_each over something else fails the task",
         FANNED,
@@ -98,14 +116,28 @@ CASES = [
         "a failed item stops the items that have not started",
         FANNED.model_copy(update={"max_concurrency": 1}),
         {"list": [1, 2, 3], "each[1]": "!refusal"},
-        {"list": "completed", "each": "failed", "each[0]": "completed", "each[1]": "failed", "each[2]": "skipped", "join": "skipped"},
+        {
+            "list": "completed",
+            "each": "failed",
+            "each[0]": "completed",
+            "each[1]": "failed",
+            "each[2]": "skipped",
+            "join": "skipped",
+        },
         PlanStatus.PARTIAL_FAILURE,
     ),
     Case(
         "with continue a failed item stops nothing",
         TOLERANT.model_copy(update={"max_concurrency": 1}),
         {"list": [1, 2, 3], "each[1]": "!refusal"},
-        {"list": "completed", "each": "failed", "each[0]": "completed", "each[1]": "failed", "each[2]": "completed", "join": "completed"},
+        {
+            "list": "completed",
+            "each": "failed",
+            "each[0]": "completed",
+            "each[1]": "failed",
+            "each[2]": "completed",
+            "join": "completed",
+        },
     ),
     Case(
         "when sees the counts of a fan-out",
@@ -145,7 +177,9 @@ CASES = [
     Case(
         "a rule may name another fallback than on_failure",
         make_plan(
-            a("p", on_failure="skip_dependents", failure_policy={"refusal": {"fallback": ["f"]}}), a("f"), a("d", depends_on="p")
+            a("p", on_failure="skip_dependents", failure_policy={"refusal": {"fallback": ["f"]}}),
+            a("f"),
+            a("d", depends_on="p"),
         ),
         {"p": "!refusal"},
         {"p": "failed", "f": "completed", "d": "completed"},
@@ -159,7 +193,12 @@ CASES = [
     ),
     Case(
         "one fallback serves two tasks and runs once",
-        make_plan(a("p", on_failure={"fallback": ["f"]}), a("q", on_failure={"fallback": ["f"]}), a("f"), a("d", depends_on=["p", "q"])),
+        make_plan(
+            a("p", on_failure={"fallback": ["f"]}),
+            a("q", on_failure={"fallback": ["f"]}),
+            a("f"),
+            a("d", depends_on=["p", "q"]),
+        ),
         {"p": "!refusal", "q": "!refusal"},
         {"p": "failed", "q": "failed", "f": "completed", "d": "completed"},
         started=("p", "q", "f", "d"),
@@ -271,7 +310,9 @@ def test_the_higher_priority_starts_first() -> None:
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_never_more_at_once_than_allowed(limit: int) -> None:
     """The plan's limit holds for tasks and items together."""  # L-09
-    plan = make_plan(a("list"), *(a(f"t{i}") for i in range(6)), a("each", for_each="{{ tasks.list.output }}"), max_concurrency=limit)
+    plan = make_plan(
+        a("list"), *(a(f"t{i}") for i in range(6)), a("each", for_each="{{ tasks.list.output }}"), max_concurrency=limit
+    )
 
     assert simulate(plan, {"list": [1, 2, 3, 4]}).most_running == limit
 

@@ -42,7 +42,9 @@ def plans(draw: st.DrawFn) -> tuple[Plan, dict[str, Any]]:
         if draw(st.integers(0, 2)) == 0:
             script[task_id] = "!" + draw(st.sampled_from(CODES))
         tasks.append(task)
-    named = {name for task in tasks if isinstance(task.get("on_failure"), dict) for name in task["on_failure"]["fallback"]}
+    named = {
+        name for task in tasks if isinstance(task.get("on_failure"), dict) for name in task["on_failure"]["fallback"]
+    }
     kept = [task for task in tasks if task["id"] in ordinary or task["id"] in named]
     return make_plan(*kept, max_concurrency=draw(st.integers(1, 5))), script
 
@@ -102,7 +104,9 @@ def test_nothing_starts_before_what_it_needs(case: tuple[Plan, dict[str, Any]], 
         for needed in task.depends_on:
             view = start.scope.tasks[needed]
             continues = getattr(plan.task(needed).on_failure, "kind", "") == "continue"
-            assert view.succeeded or continues or (plan.task(needed).for_each is not None and view.status == "completed")
+            assert (
+                view.succeeded or continues or (plan.task(needed).for_each is not None and view.status == "completed")
+            )
         for before in task.after:
             assert TaskStatus(start.scope.tasks[before].status).is_final
 

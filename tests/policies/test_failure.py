@@ -22,7 +22,10 @@ from agentic_prefect.policies.failure import (
 from agentic_prefect.testing.builders import error_of
 
 ON = ["rate_limit", "timeout", "connection", "server", "overloaded"]
-BASE: dict[str, Any] = {"retries": 3, "retry": {"backoff": "exponential", "base_s": 1, "max_s": 60, "jitter_ratio": 0, "on": ON}}
+BASE: dict[str, Any] = {
+    "retries": 3,
+    "retry": {"backoff": "exponential", "base_s": 1, "max_s": 60, "jitter_ratio": 0, "on": ON},
+}
 
 
 def fields(**changes: Any) -> TaskFields:
@@ -51,16 +54,70 @@ CASES = [
     Case("an error off the list fails at once", fields(), error_of("unexpected"), (), GiveUp(exhausted=False)),
     Case("its own yes outranks the list", fields(), error_of("unexpected", retryable=True), (), TryAgain(1.0)),  # U-09
     Case("its own no outranks the list", fields(), error_of("server", retryable=False), (), GiveUp(exhausted=False)),
-    Case("a rule outranks its own no", fields(failure_policy={"authentication": {"retry": 1}}), error_of("authentication", retryable=False), (), TryAgain(1.0)),
+    Case(
+        "a rule outranks its own no",
+        fields(failure_policy={"authentication": {"retry": 1}}),
+        error_of("authentication", retryable=False),
+        (),
+        TryAgain(1.0),
+    ),
     Case("Retry-After is a floor", fields(), error_of("rate_limit", retry_after_s=7.5), (), TryAgain(7.5)),
-    Case("a rule has its own count", fields(failure_policy={"rate_limit": {"retry": 6}}), error_of("rate_limit"), errors(*["rate_limit"] * 5), TryAgain(32.0)),
-    Case("which other errors do not use up", fields(failure_policy={"rate_limit": {"retry": 1}}), error_of("rate_limit"), errors("server", "server"), TryAgain(1.0)),
-    Case("and which does not use up theirs", fields(retries=1, failure_policy={"rate_limit": {"retry": 5}}), error_of("server"), errors("rate_limit", "rate_limit"), TryAgain(1.0)),
-    Case("the default rule serves the others", fields(failure_policy={"default": {"base_s": 5}}), error_of("server"), (), TryAgain(5.0)),
-    Case("linear", fields(failure_policy={"server": {"backoff": "linear"}}), error_of("server"), errors("server", "server"), TryAgain(3.0)),
-    Case("constant", fields(failure_policy={"server": {"backoff": "constant"}}), error_of("server"), errors("server", "server"), TryAgain(1.0)),
-    Case("none", fields(failure_policy={"server": {"backoff": "none"}}), error_of("server"), errors("server"), TryAgain(0.0)),
-    Case("capped", fields(failure_policy={"server": {"retry": 20, "max_s": 10}}), error_of("server"), errors(*["server"] * 9), TryAgain(10.0)),
+    Case(
+        "a rule has its own count",
+        fields(failure_policy={"rate_limit": {"retry": 6}}),
+        error_of("rate_limit"),
+        errors(*["rate_limit"] * 5),
+        TryAgain(32.0),
+    ),
+    Case(
+        "which other errors do not use up",
+        fields(failure_policy={"rate_limit": {"retry": 1}}),
+        error_of("rate_limit"),
+        errors("server", "server"),
+        TryAgain(1.0),
+    ),
+    Case(
+        "and which does not use up theirs",
+        fields(retries=1, failure_policy={"rate_limit": {"retry": 5}}),
+        error_of("server"),
+        errors("rate_limit", "rate_limit"),
+        TryAgain(1.0),
+    ),
+    Case(
+        "the default rule serves the others",
+        fields(failure_policy={"default": {"base_s": 5}}),
+        error_of("server"),
+        (),
+        TryAgain(5.0),
+    ),
+    Case(
+        "linear",
+        fields(failure_policy={"server": {"backoff": "linear"}}),
+        error_of("server"),
+        errors("server", "server"),
+        TryAgain(3.0),
+    ),
+    Case(
+        "constant",
+        fields(failure_policy={"server": {"backoff": "constant"}}),
+        error_of("server"),
+        errors("server", "server"),
+        TryAgain(1.0),
+    ),
+    Case(
+        "none",
+        fields(failure_policy={"server": {"backoff": "none"}}),
+        error_of("server"),
+        errors("server"),
+        TryAgain(0.0),
+    ),
+    Case(
+        "capped",
+        fields(failure_policy={"server": {"retry": 20, "max_s": 10}}),
+        error_of("server"),
+        errors(*["server"] * 9),
+        TryAgain(10.0),
+    ),
 ]
 
 
@@ -96,7 +153,9 @@ def test_each_timeout_lengthens_the_next_attempt() -> None:
     """With a factor of 3, one second becomes three after a timeout; other errors change nothing."""  # F-21
     task = fields(timeout_s=1, failure_policy={"timeout": {"retry": 2, "timeout_factor": 3}})
 
-    assert [timeout_for(task, errors(*codes)) for codes in ((), ("timeout",), ("timeout", "server"), ("timeout",) * 2)] == [1, 3, 3, 9]
+    assert [
+        timeout_for(task, errors(*codes)) for codes in ((), ("timeout",), ("timeout", "server"), ("timeout",) * 2)
+    ] == [1, 3, 3, 9]
 
 
 def test_exhaustion_keeps_every_attempt() -> None:
@@ -123,13 +182,25 @@ ACTIONS = [
     ("the default rule", {"failure_policy": {"default": "continue"}}, error_of("refusal"), "continue"),
     ("on_failure", {"on_failure": "continue"}, error_of("refusal"), "continue"),
     ("nothing set", {}, error_of("refusal"), "skip_dependents"),
-    ("the cause of exhaustion", {"failure_policy": {"server": {"retry": 1, "then": "continue"}}}, final_error(error_of("server"), history=(), exhausted=True), "continue"),
-    ("exhaustion's own rule first", {"failure_policy": {"server": "continue", "max_retries_exceeded": "abort"}}, final_error(error_of("server"), history=(), exhausted=True), "abort"),
+    (
+        "the cause of exhaustion",
+        {"failure_policy": {"server": {"retry": 1, "then": "continue"}}},
+        final_error(error_of("server"), history=(), exhausted=True),
+        "continue",
+    ),
+    (
+        "exhaustion's own rule first",
+        {"failure_policy": {"server": "continue", "max_retries_exceeded": "abort"}},
+        final_error(error_of("server"), history=(), exhausted=True),
+        "abort",
+    ),
     ("critical always aborts", {"on_failure": "continue"}, error_of("critical"), "abort"),
 ]
 
 
-@pytest.mark.parametrize(("changes", "error", "kind"), [case[1:] for case in ACTIONS], ids=[case[0] for case in ACTIONS])
+@pytest.mark.parametrize(
+    ("changes", "error", "kind"), [case[1:] for case in ACTIONS], ids=[case[0] for case in ACTIONS]
+)
 def test_action_after(changes: dict[str, Any], error: TaskError, kind: str) -> None:
     """The nearest rule says what follows a final failure."""  # F-20 F-23
     assert action_after(fields(**changes), error).kind == kind

@@ -31,7 +31,9 @@ def fails(*errors: Exception) -> Any:
 
 async def test_a_failure_is_a_result(bench: Bench) -> None:
     """A failing agent raises nothing into the flow: its error is data, with type, message, agent and attempt."""  # F-01 F-02 F-14 F-15 F-24 L-01
-    result = await bench.run(make_plan({"id": "x", "agent": "w"}, agents={"w": {"role": "r"}}), x=fails(ValueError("x")))
+    result = await bench.run(
+        make_plan({"id": "x", "agent": "w"}, agents={"w": {"role": "r"}}), x=fails(ValueError("x"))
+    )
     failure = result.results["x"]
 
     assert failure.status is TaskStatus.FAILED
@@ -70,7 +72,9 @@ async def test_retries_wait_as_long_as_the_provider_asks(bench: Bench) -> None:
 
 async def test_exhaustion(bench: Bench) -> None:
     """Always failing: the exact number of attempts, a type of its own, every error, and the last one as the cause."""  # F-27 A-13 F-50
-    result = await bench.run(make_plan({"id": "x", "retries": 2, **FAST}), x=fails(*(ServerFault(str(n)) for n in range(9))))
+    result = await bench.run(
+        make_plan({"id": "x", "retries": 2, **FAST}), x=fails(*(ServerFault(str(n)) for n in range(9)))
+    )
     failure = result.results["x"]
 
     assert failure.error is not None and failure.error.cause is not None
@@ -102,12 +106,17 @@ async def test_a_final_timeout_is_called_so(bench: Bench) -> None:
     result = await bench.run(make_plan({"id": "x", "timeout_s": 0.05, "retries": 0}), x=slow)
     runs = await task_runs(result.run_id, 1)
 
-    assert (runs["x"].state_name, result.results["x"].error and result.results["x"].error.code) == ("TimedOut", "timeout")
+    assert (runs["x"].state_name, result.results["x"].error and result.results["x"].error.code) == (
+        "TimedOut",
+        "timeout",
+    )
 
 
 async def test_states_say_what_happened(bench: Bench) -> None:
     """Partial failure, skipped, failed and completed look different in Prefect, each with its reason."""  # F-04 F-37 L-09
-    plan = make_plan({"id": "good"}, {"id": "bad"}, {"id": "after_bad", "depends_on": "bad"}, {"id": "never", "when": False})
+    plan = make_plan(
+        {"id": "good"}, {"id": "bad"}, {"id": "after_bad", "depends_on": "bad"}, {"id": "never", "when": False}
+    )
     result = await bench.run(plan, bad=fails(Refused("I will not")))
     runs = await task_runs(result.run_id, 4)
 
@@ -125,7 +134,9 @@ async def test_states_say_what_happened(bench: Bench) -> None:
 async def test_a_covered_failure_leaves_the_plan_completed(bench: Bench) -> None:
     """With a fallback the plan completes, the fallback is drawn after the failed task, and both name each other."""  # F-28 F-29 F-30
     plan = make_plan(
-        {"id": "write", "on_failure": {"fallback": ["short"]}}, {"id": "short"}, {"id": "mail", "input": "{{ tasks.write.output }}"}
+        {"id": "write", "on_failure": {"fallback": ["short"]}},
+        {"id": "short"},
+        {"id": "mail", "input": "{{ tasks.write.output }}"},
     )
     result = await bench.run(plan, write=fails(Refused("no")))
     runs = await task_runs(result.run_id, 3)
@@ -181,7 +192,11 @@ async def test_a_critical_error_halts(bench: Bench) -> None:
     result = await bench.run(make_plan({"id": "a"}, {"id": "b"}, {"id": "c", "after": "a"}), a=forever, b=alarm)
     runs = await task_runs(result.run_id, 3)
 
-    assert {name: each.status.value for name, each in result.results.items()} == {"a": "cancelled", "b": "failed", "c": "skipped"}
+    assert {name: each.status.value for name, each in result.results.items()} == {
+        "a": "cancelled",
+        "b": "failed",
+        "c": "skipped",
+    }
     assert (runs["a"].state_name, bench.state and bench.state.name) == ("Cancelled", "Failed")
 
 
@@ -214,13 +229,21 @@ async def test_cancelling_a_task_that_waits_for_its_retry(bench: Bench) -> None:
     result = await bench.run(make_plan({"id": "a"}), a=busy)
     runs = await task_runs(result.run_id, 1)
 
-    assert (result.status, result.results["a"].status.value, result.elapsed_s < 10) == (PlanStatus.CANCELLED, "cancelled", True)
+    assert (result.status, result.results["a"].status.value, result.elapsed_s < 10) == (
+        PlanStatus.CANCELLED,
+        "cancelled",
+        True,
+    )
     assert runs["a"].state_name == "Cancelled"
 
 
 async def test_a_plan_in_a_plan(bench: Bench) -> None:
     """A sub-plan is a subflow: its output is the task's, its usage counts, its failure is the task's failure."""  # A-Q3 F-38
-    inner = {"name": "inner", "inputs": {"who": {"type": "string"}}, "tasks": [{"id": "deep", "description": "Greet {{ inputs.who }}."}]}
+    inner = {
+        "name": "inner",
+        "inputs": {"who": {"type": "string"}},
+        "tasks": [{"id": "deep", "description": "Greet {{ inputs.who }}."}],
+    }
     plan = make_plan({"id": "nest", "kind": "plan", "plan": inner, "input": {"who": "Ada"}, "description": ""})
 
     async def greet(work: Work) -> str:
@@ -287,7 +310,9 @@ async def test_the_nearest_setting_wins(bench: Bench) -> None:
     bench.options = bench.options.model_copy(update={"retries": 0})
     bench.options.__pydantic_fields_set__.add("retries")
     errors = [ServerFault(str(n)) for n in range(9)]
-    result = await bench.run(make_plan({"id": "x", **FAST}, {"id": "y", "retries": 1, **FAST}), x=fails(*errors), y=fails(*errors))
+    result = await bench.run(
+        make_plan({"id": "x", **FAST}, {"id": "y", "retries": 1, **FAST}), x=fails(*errors), y=fails(*errors)
+    )
 
     assert (result.results["x"].attempts, result.results["y"].attempts) == (1, 2)
 
