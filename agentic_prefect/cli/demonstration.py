@@ -60,8 +60,7 @@ def end_demo() -> ExitCode:
     """End the server and the model that a demo left running."""
     console = stdout()
     server = LocalServer(server_folder()).stop()
-    model = service.status(local_model_folder()).running
-    service.stop(local_model_folder())
+    model = _end_own_model()
     ended = [name for name, was_running in (("the Prefect server", server), ("the local model", model)) if was_running]
     console.print(f"Ended {' and '.join(ended)}." if ended else "Nothing was running.")
     return ExitCode.COMPLETED
@@ -74,11 +73,31 @@ def _local_model() -> LocalModelStatus | None:
         if fetched(folder) is None:
             console.print(f"Downloading {DEFAULT_MODEL.name} ({DEFAULT_MODEL.size_bytes / 1e6:.0f} MB), once …")
         fetch(folder)
-        return service.start(folder)
+        if not service.status(folder).running:
+            _mark().write_text(str(service.start(folder).pid), encoding="utf-8")
+        return service.status(folder)
     except AgenticError as error:
         console.print(f"No model can be had: {error}", soft_wrap=True)
         console.print("So the demo is a rehearsal: every answer in it is made up.")
         return None
+
+
+def _end_own_model() -> bool:
+    """End the model if a demo started it; one that somebody started by hand is theirs."""
+    folder, mark = local_model_folder(), _mark()
+    if not mark.is_file():
+        return False
+    now = service.status(folder)
+    is_own = now.running and mark.read_text(encoding="utf-8") == str(now.pid)
+    mark.unlink()
+    if is_own:
+        service.stop(folder)
+    return is_own
+
+
+def _mark() -> Path:
+    """The file that keeps the process id of a model that a demo started."""
+    return server_folder() / "model.pid"
 
 
 def _started(starting: Future[tuple[ServerRecord, bool]]) -> ServerRecord:
@@ -128,6 +147,7 @@ def _ctrl_c_left_to_the_run() -> Generator[None]:
 def _tell(record: ServerRecord, *, rehearsed: bool) -> None:
     reports = [path for path in REPORTS if Path(path).is_file()]
     lines = [f"Report: {', '.join(str(Path(path).resolve()) for path in reports)}"] if reports else []
-    lines += ["No model was asked: this was a rehearsal."] if rehearsed else []
+    asked = "No model was asked: this was a rehearsal." if rehearsed else "The model ran on this machine: no bill."
+    lines.append(asked)
     lines += [f"The Prefect server goes on at {record.ui_url}", ADVICE]
     stdout().print("\n".join(lines), soft_wrap=True)

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import httpx
@@ -13,6 +13,8 @@ from prefect.settings import (
     PREFECT_API_SSL_CERT_FILE,
     PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
     PREFECT_API_URL,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
 )
 from rich.console import Console
 
@@ -27,6 +29,8 @@ from agentic_prefect.runtime.stop import StopSignal
 
 SERVER_TIMEOUT_S: Final = 5.0
 """How long the server may take to say that it is well."""
+EPHEMERAL_START_S: Final = 120
+"""How long Prefect may take to start a server for one run; its default of 20 s is short on a busy machine."""
 
 
 class ServerUnreachable(ConnectionLost):
@@ -36,6 +40,16 @@ class ServerUnreachable(ConnectionLost):
         super().__init__(
             f"The Prefect server at {url!r} cannot be reached: {why}. Start it (`prefect server start`, or "
             f"`agentic-prefect dev`), correct PREFECT_API_URL, or unset it to have a server for this run alone."
+        )
+
+
+class NoServerOfItsOwn(ConnectionLost):
+    """Prefect could not start a server for this run alone."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"Prefect did not start a server for this run: {why.rstrip('.')}. Start one that stays, with "
+            f"`prefect server start` or `agentic-prefect dev`, and set PREFECT_API_URL."
         )
 
 
@@ -84,14 +98,24 @@ def has_server() -> bool:
     return bool(PREFECT_API_URL.value())
 
 
-def keep_prefects_log_aside(console: Console) -> None:
-    """Take Prefect's log off the terminal; the server gets it as ever. Warnings of this package stay."""
-    root = logging.getLogger()
-    for handler in [each for each in root.handlers if type(each).__module__.startswith("prefect.")]:
-        root.removeHandler(handler)
+@contextmanager
+def prefects_log_aside(console: Console) -> Generator[None]:
+    """Keep Prefect's log off the terminal while the body runs; the server gets it as ever. Our own warnings stay."""
+    root, ours = logging.getLogger(), logging.getLogger("agentic_prefect")
+    taken = [each for each in root.handlers if type(each).__module__.startswith("prefect.")]
     # Without any handler Python writes warnings to standard error by itself.
-    root.addHandler(logging.NullHandler())
-    logging.getLogger("agentic_prefect").addHandler(ConsoleHandler(console, level=logging.WARNING))
+    nothing, warnings = logging.NullHandler(), ConsoleHandler(console, level=logging.WARNING)
+    for handler in taken:
+        root.removeHandler(handler)
+    root.addHandler(nothing)
+    ours.addHandler(warnings)
+    try:
+        yield
+    finally:
+        ours.removeHandler(warnings)
+        root.removeHandler(nothing)
+        for handler in taken:
+            root.addHandler(handler)
 
 
 def run_to_the_end(
@@ -103,9 +127,14 @@ def run_to_the_end(
         AgenticError: What kept the plan from running.
     """
     try:
-        return asyncio.run(_run(plan, inputs, options, progress, console))
+        with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: EPHEMERAL_START_S}):
+            return asyncio.run(_run(plan, inputs, options, progress, console))
     except httpx.TransportError as error:
         raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
+    except RuntimeError as error:
+        if "ephemeral" not in str(error):
+            raise
+        raise NoServerOfItsOwn(str(error)) from error
 
 
 async def _run(

@@ -52,7 +52,7 @@ def explain(
         raise UsageError(
             f"The plan {read.name!r} has no task {task!r}. {did_you_mean(task, names)} It has: {listing(names)}."
         )
-    values = inputs_of(read, inputs, inputs_file) if prompt else {}
+    values = inputs_of(read, inputs, inputs_file) if prompt else dict[str, Any]()
 
     # Prefect takes more than a second to load; a plan that cannot be read is said at once.
     from agentic_prefect.bootstrap import RunOptions, default_model_name, prompt_of

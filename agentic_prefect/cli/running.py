@@ -57,8 +57,6 @@ def execute(request: Request) -> ExitCode:
     from agentic_prefect.cli import engine
 
     console, quiet, verbose = stderr(), request.verbosity.quiet, request.verbosity.verbose > 0
-    if not verbose:
-        engine.keep_prefects_log_aside(console)
     options = RunOptions(
         policy=PolicyFields(model=request.model) if request.model else PolicyFields(),
         max_concurrency=flags.max_concurrency,
@@ -67,23 +65,26 @@ def execute(request: Request) -> ExitCode:
         faults=request.faults,
         base_dir=folder_of(request.plan),
     )
-    _warn(console, engine.require_runnable(plan, options), quiet)
-    if not (quiet or engine.has_server()):
-        console.print("No Prefect server is set (PREFECT_API_URL), so one is started for this run alone.")
     with ExitStack() as stack:
+        if not verbose:
+            stack.enter_context(engine.prefects_log_aside(console))
+        warnings = engine.require_runnable(plan, options)
+        if not quiet:
+            _announce(console, warnings, has_server=engine.has_server())
         progress = stack.enter_context(showing(plan, console, quiet=quiet, verbose=verbose))
         observers: list[Observer] = [progress]
         if target is not None:
             observers.append(stack.enter_context(JsonlObserver(target)))
-        options = replace(options, observers=observers)
-        result = engine.run_to_the_end(plan, inputs, options, progress, console)
+        result = engine.run_to_the_end(plan, inputs, replace(options, observers=observers), progress, console)
     _finish(plan, result, progress, outputs, quiet=quiet, is_stdout_taken=target == STDOUT)
     return code_of_status(result.status)
 
 
-def _warn(console: Console, problems: Sequence[Problem], quiet: bool) -> None:
-    for problem in () if quiet else problems:
+def _announce(console: Console, warnings: Sequence[Problem], *, has_server: bool) -> None:
+    for problem in warnings:
         console.print(f"Warning: {problem}", style="yellow", soft_wrap=True)
+    if not has_server:
+        console.print("No Prefect server is set (PREFECT_API_URL), so one is started for this run alone.")
 
 
 def _finish(

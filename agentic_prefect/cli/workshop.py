@@ -22,6 +22,8 @@ POOL: Final = "agentic"
 PREFECT_FILES: Final = (Path("prefect.yaml"), Path("deployments/prefect.yaml"))
 QUERY_S: Final = "2"
 """How often the worker looks for runs; its default of 10 s makes a click feel lost."""
+CONFLICT: Final = 409
+"""HTTP status: there is a pool of that name already."""
 _STOP_GRACE_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.5
 
@@ -77,7 +79,7 @@ def _prefect_file(given: Path | None) -> Path | None:
 def _make_pool(record: ServerRecord) -> None:
     # Asked directly: `prefect work-pool create` takes two seconds and fails when the pool is there.
     answer = httpx.post(f"{record.api_url}/work_pools/", json={"name": POOL, "type": "process"}, trust_env=False)
-    if answer.status_code != httpx.codes.CONFLICT:
+    if answer.status_code != CONFLICT:
         answer.raise_for_status()
 
 
