@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from agentic_prefect.bootstrap import RunOptions, agent_task, run_plan
+    from agentic_prefect.bootstrap.options import RunOptions
+    from agentic_prefect.bootstrap.run import agent_task, run_plan
     from agentic_prefect.errors import AgenticError, AgentTaskGeneralError, RetryableError, TerminalError
     from agentic_prefect.models.agent import AgentSpec
     from agentic_prefect.models.error import TaskError
@@ -32,15 +33,15 @@ _PUBLIC: Final = {
     "PlanResult": "agentic_prefect.models.result",
     "PlanStatus": "agentic_prefect.models.status",
     "RetryableError": "agentic_prefect.errors",
-    "RunOptions": "agentic_prefect.bootstrap",
+    "RunOptions": "agentic_prefect.bootstrap.options",
     "TaskError": "agentic_prefect.models.error",
     "TaskResult": "agentic_prefect.models.result",
     "TaskStatus": "agentic_prefect.models.status",
     "TerminalError": "agentic_prefect.errors",
     "Usage": "agentic_prefect.models.usage",
-    "agent_task": "agentic_prefect.bootstrap",
+    "agent_task": "agentic_prefect.bootstrap.run",
     "load_plan": "agentic_prefect.plans.load",
-    "run_plan": "agentic_prefect.bootstrap",
+    "run_plan": "agentic_prefect.bootstrap.run",
     "validate_plan": "agentic_prefect.plans.validate",
 }
 """Public name -> the module that defines it."""

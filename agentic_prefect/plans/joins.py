@@ -1,6 +1,6 @@
 """Whether a task whose predecessors are settled runs, is spread over a list, or is skipped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -46,13 +46,13 @@ def open_task(blueprint: Blueprint, progress: Progress, task_id: str) -> Open | 
             return Blocked(f"its `when` is false{condition}", None)
         if task.for_each is None:
             return Open()
-        items = evaluate(task.for_each, scope)
+        items: object = evaluate(task.for_each, scope)
     except ExpressionError as error:
         return Open(fault=str(error))
-    if isinstance(items, Mapping) or not isinstance(items, Sequence) or isinstance(items, str):
-        given = f"{type(items).__name__}: {str(items)[:80]!r}"
-        return Open(fault=f"`for_each` of {task_id!r} must give a list, got {given}.")  # pyright: ignore[reportUnknownArgumentType]
-    return Spread(tuple(cast("Sequence[Any]", items)))
+    if isinstance(items, list | tuple):
+        return Spread(tuple(cast("Sequence[Any]", items)))
+    given = f"{type(items).__name__}: {str(items)[:80]!r}"
+    return Open(fault=f"`for_each` of {task_id!r} must give a list, got {given}.")
 
 
 def _blocked_by(progress: Progress, needed: str) -> Blocked:

@@ -38,7 +38,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "interventions": _BELOW_PREFECT | {"settings", "blocks", "observers"},
     "runtime": _BELOW_PREFECT | {"settings", "blocks", "observers", "interventions"},
     # Floor 5, doors. The package itself is one: its lazy names reach down to every floor.
-    "": _BELOW_DOORS,
+    "": _BELOW_DOORS | {"bootstrap"},
     "stored_plans": _BELOW_DOORS,
     "bootstrap": _BELOW_DOORS | {"stored_plans"},
     "doors": _BELOW_DOORS | {"stored_plans", "bootstrap"},
