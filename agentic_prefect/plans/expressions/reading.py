@@ -18,7 +18,7 @@ MAX_CHARS = 200_000
 MAX_EXCERPT_CHARS = 200
 
 _TEMPLATE = re.compile(r"\{\{|\{%")
-_PLAIN_BLOCK = re.compile(r"\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[[0-9]{1,9}\])*)\s*\}\}", re.ASCII)
+_PLAIN_BLOCK = re.compile(r"(?<!\{)\{\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[[0-9]{1,9}\])*)\s*\}\}", re.ASCII)
 _KEY = re.compile(r"\w+|\[\w+\]", re.ASCII)
 _BLOCK = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
