@@ -13,7 +13,7 @@ from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.prompt import PromptRecord, RenderedPrompt
 from agentic_prefect.policies.budget import CHARS_PER_TOKEN
 from agentic_prefect.ports import Work
-from agentic_prefect.prompting.context import Shown, chosen, delimited, shown_items
+from agentic_prefect.prompting.context import BETWEEN_CHARS, Shown, chosen, delimited, shown_items
 from agentic_prefect.prompting.program import Program
 from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.prompting.template import PromptTemplate
@@ -93,7 +93,8 @@ class PromptBuilder:
         without = program.render(_with_context(data, ()))
         # With one item more than none comes the section's heading, too.
         overhead = _size(program.render(_with_context(data, items[:1]))) - _size(without) - len(items[0].text)
-        room = self._max_prompt_tokens * CHARS_PER_TOKEN - _size(without) - overhead
+        # Nothing stands after the last item.
+        room = self._max_prompt_tokens * CHARS_PER_TOKEN - _size(without) - overhead + BETWEEN_CHARS
         kept, dropped = chosen(items, room_chars=room)
         return (program.render(_with_context(data, kept)) if kept else without), dropped
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from agentic_prefect.models.prompt import ContextItem
 
 MAX_SOURCE_CHARS: Final = 120
-_BETWEEN_CHARS: Final = 2
+BETWEEN_CHARS: Final = 2
 """What stands between two items: an empty line."""
 
 
@@ -68,7 +68,7 @@ def chosen(items: Sequence[Shown], *, room_chars: int) -> tuple[tuple[Shown, ...
     left = room_chars
     kept: set[int] = set()
     for index in sorted(range(len(items)), key=lambda index: -items[index].priority):
-        size = len(items[index].text) + _BETWEEN_CHARS
+        size = len(items[index].text) + BETWEEN_CHARS
         if size <= left:
             kept.add(index)
             left -= size
