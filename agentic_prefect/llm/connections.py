@@ -75,8 +75,8 @@ class Connections:
             AuthenticationFailed: The connection needs a key and has none.
             PlanInvalid: There is no connection that could serve, or it names no model.
         """
-        first, slash, rest = (name or "").partition("/")
-        if first in self._connections and (rest or not slash):
+        first, _, rest = (name or "").partition("/")
+        if first in self._connections:
             connection, model = first, rest
         else:
             connection, model = self._default_for(name), name or ""

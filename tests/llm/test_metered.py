@@ -10,6 +10,7 @@ import pytest
 from agentic_prefect.errors import BudgetExceeded, RateLimited, Refused
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.llm.metered import ASSUMED_OUTPUT_TOKENS, MeteredModel, MeteredModels, Price
+from agentic_prefect.llm.rehearsal import RehearsalModel
 from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.chat import ChatRequest, ModelSettings
 from agentic_prefect.models.usage import Usage
@@ -97,6 +98,23 @@ async def test_limits_hold_without_a_price(limit: dict[str, int], scripted_model
     assert ledger.account.unpriced_calls == 1
 
 
+async def test_rehearsal_is_free() -> None:
+    """A cost that is known already is not replaced by a price."""
+    ledger = Ledger(Budget(usd=1), scope="plan 'trip'")
+    response = await MeteredModel(RehearsalModel(), ledger=ledger, price=per_token).complete(small())
+
+    assert response.usage.cost_usd == 0
+    assert ledger.account.spent.usd == 0
+
+
+async def test_no_tokens_cost_nothing(scripted_model: ScriptedChatModel) -> None:
+    """An answer that took no tokens was free, even where nobody knows the price."""
+    scripted_model.on(None, Reply.text("", usage=ReportedUsage(input_tokens=0, output_tokens=0)))
+    model, _ = metered(scripted_model, unpriced)
+
+    assert (await model.complete(small())).usage.cost_usd == 0
+
+
 @pytest.mark.parametrize("limit", [{"calls": 7}, {"tokens": 7 * 20}], ids=["calls", "tokens"])
 @pytest.mark.parametrize("plan_too", [False, True], ids=["one ledger", "task and plan"])
 async def test_parallel_calls_never_overrun(
@@ -112,7 +130,8 @@ async def test_parallel_calls_never_overrun(
     calls = [asyncio.create_task(model.complete(small())) for _ in range(50)]
     await scripted_model.wait_for_requests_async(7)
     scripted_model.release()
-    results = await asyncio.gather(*calls, return_exceptions=True)
+    async with asyncio.timeout(10):
+        results = await asyncio.gather(*calls, return_exceptions=True)
 
     assert (scripted_model.count, scripted_model.max_in_flight) == (7, 7)
     assert sum(isinstance(result, BudgetExceeded) for result in results) == 43
@@ -121,9 +140,15 @@ async def test_parallel_calls_never_overrun(
 
 async def test_waits_for_what_others_give_back(scripted_model: ScriptedChatModel) -> None:
     """Calls that fit once the others have taken less than they might are sent, one after the other."""
-    scripted_model.on(None, Reply.text("hi", usage=ReportedUsage(input_tokens=1, output_tokens=1)))
+    usage = ReportedUsage(input_tokens=1, output_tokens=1)
+    scripted_model.answer_by_default(Reply.hold().model_copy(update={"usage": usage}))
     model, ledger = metered(scripted_model, tokens=25)
-    await asyncio.gather(*(model.complete(small()) for _ in range(3)))
+    calls = [asyncio.create_task(model.complete(small())) for _ in range(3)]
+    for sent in (1, 2, 3):
+        await scripted_model.wait_for_requests_async(sent)
+        scripted_model.release()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*calls)
 
     assert scripted_model.max_in_flight == 1
     assert ledger.account.spent == Amount(calls=3, tokens=6, usd=Decimal("0.06"))

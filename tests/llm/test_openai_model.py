@@ -313,6 +313,20 @@ async def test_steps_down_and_remembers(
     assert parse_answer(responses[-1].text, SCHEMA) == {"name": "Ada", "age": 36}
 
 
+async def test_server_without_schemas_is_asked_for_none(scripted_server: ScriptedServer, make_model: MakeModel) -> None:
+    """That schemas are not supported holds for all of a model's, and for that model alone."""
+    scripted_server.answer_by_default(server_without("strict", "json_schema", message=NO_SCHEMAS))
+    model = make_model()
+    for request in (ask(output=PERSON), ask(output=NAMES), ask(output=PERSON, model="other")):
+        await model.complete(request)
+
+    assert [form_of(request) for request in scripted_server.requests] == [
+        *("strict", "json_object"),
+        "json_object",
+        *("strict", "json_object"),
+    ]
+
+
 async def test_one_refused_schema_leaves_the_others_strict(
     scripted_server: ScriptedServer, make_model: MakeModel
 ) -> None:

@@ -1,6 +1,8 @@
 """Prices."""
 
 import socket
+import subprocess
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -71,3 +73,14 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
     assert price("gpt-5-nano", Usage(input_tokens=10, calls=1), base_url=OPENAI) is not None
+
+
+def test_local_models_do_not_load_the_list() -> None:
+    """A run that only talks to this machine does not pay for loading prices."""
+    code = (
+        "import sys; from agentic_prefect.llm.pricing import price; from agentic_prefect.models.usage import Usage;"
+        "price('m', Usage(input_tokens=1), base_url='http://localhost/v1'); print('genai_prices' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "False"
