@@ -14,7 +14,7 @@ from agentic_prefect.plans.validation.subject import Subject, unknown_name
 
 def fallback_problems(subject: Subject) -> Iterator[Problem]:
     """Whatever keeps a task or a fallback from ever running, and people asked where there are none."""
-    for circle in circles_in(subject.effective, subject.edges, subject.owners):
+    for circle in circles_in(subject.distinct, subject.edges, subject.owners):
         if len(circle.members) > 1:  # a task that waits for itself is reported where it says so
             yield Problem(f"task {circle.members[0]}", str(circle), "Take one of these steps out.")
     for written, task in subject.both():

@@ -56,6 +56,11 @@ class Subject:
             tasks.setdefault(task.id, task)
         return tasks
 
+    @property
+    def distinct(self) -> Plan:
+        """The effective plan without tasks whose id another has before them."""
+        return self.effective.model_copy(update={"tasks": tuple(self.tasks.values())})
+
     @cached_property
     def schemas(self) -> Mapping[str, JsonSchema]:
         """Output schemas by name, as far as their content is known."""
@@ -74,7 +79,7 @@ class Subject:
 
     @cached_property
     def _graph(self) -> tuple[Mapping[str, Edges], Mapping[str, tuple[str, ...]]]:
-        return all_edges(self.effective)
+        return all_edges(self.distinct)
 
     def both(self) -> Iterator[tuple[AgentTask, AgentTask]]:
         """Every task as it was written, and with its effective fields."""
