@@ -22,7 +22,7 @@ from agentic_prefect.models.task import AgentTask
 from agentic_prefect.settings import environment, secret
 
 try:
-    import resource
+    import resource  # Unix alone has it
 except ImportError:  # Windows knows no such limits
     resource = None
 

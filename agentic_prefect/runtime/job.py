@@ -56,6 +56,9 @@ class Job:
     announced: str = ""
     """The run and state that was heard of last: a hook may tell the same thing twice."""
 
+    _unsettled: Work | None = None
+    """The attempt under way."""
+
     @property
     def name(self) -> str:
         """The task's id, or `id[index]`."""
@@ -68,7 +71,7 @@ class Job:
 
     def next_work(self) -> Work:
         """The work of the attempt that is about to start."""
-        return replace(
+        self._unsettled = replace(
             self.work,
             attempt=self.attempt,
             history=self.history,
@@ -76,15 +79,16 @@ class Job:
             trail=Trail(),
             stop_reason=lambda: self.stop_reason,
         )
+        return self._unsettled
 
     def succeeded(self, work: Work, output: Any) -> TaskResult:
         """The result of an attempt that gave `output`."""
-        self.usage = self.usage + work.trail.usage
+        self._settle(work)
         return self._result(work, TaskStatus.COMPLETED, output=output)
 
     def failed(self, work: Work, error: BaseException, *, started_at: datetime) -> TaskResult:
         """The result of an attempt that raised; `decision` says whether it is the last one."""
-        self.usage = self.usage + work.trail.usage
+        self._settle(work)
         now = self.clock()
         context = ErrorContext(
             task_id=self.name,
@@ -103,8 +107,14 @@ class Job:
         return self._result(work, TaskStatus.FAILED, error=data)
 
     def cancelled(self) -> TaskResult:
-        """The result of a job that was stopped."""
-        return self._result(self.work, TaskStatus.CANCELLED, reason=self.stop_reason or "it was cancelled")
+        """The result of a job that was stopped; what an attempt under way has consumed counts."""
+        work = self._unsettled or self.work
+        if self._unsettled is not None:
+            self._settle(work)
+        return self._result(work, TaskStatus.CANCELLED, reason=self.stop_reason or "it was cancelled")
+
+    def _settle(self, work: Work) -> None:
+        self.usage, self._unsettled = self.usage + work.trail.usage, None
 
     def _result(self, work: Work, status: TaskStatus, **fields: Any) -> TaskResult:
         return TaskResult(
