@@ -109,7 +109,7 @@ async def test_rehearsal_is_free() -> None:
 
 async def test_no_tokens_cost_nothing(scripted_model: ScriptedChatModel) -> None:
     """An answer that took no tokens was free, even where nobody knows the price."""
-    scripted_model.on(None, Reply.text("", usage=ReportedUsage(input_tokens=0, output_tokens=0)))
+    scripted_model.on(None, Reply.text("hi", usage=ReportedUsage(input_tokens=0, output_tokens=0)))
     model, _ = metered(scripted_model, unpriced)
 
     assert (await model.complete(small())).usage.cost_usd == 0

@@ -131,15 +131,19 @@ def test_useless_schema(schema: dict[str, Any]) -> None:
         schema_problems({}, schema)
 
 
-def test_nothing_is_fetched() -> None:
+def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reference to another place is refused without asking there."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
-        with pytest.raises(InvalidRequest, match="The output schema cannot be used"):
-            schema_problems({}, {"$ref": f"http://127.0.0.1:{listener.getsockname()[1]}/schema.json"})
+    asked: list[object] = []
 
-        with pytest.raises(BlockingIOError):
-            listener.accept()
+    def refuse(_: socket.socket, address: object) -> None:
+        asked.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(InvalidRequest, match="The output schema cannot be used"):
+        schema_problems({}, {"$ref": "http://127.0.0.1:9/schema.json"})
+
+    assert asked == []
 
 
 def test_parse_answer_message() -> None:
