@@ -1,0 +1,55 @@
+"""Limits that contradict each other."""
+
+import pytest
+
+from tests.plans.validation.cases import Case, assert_refused, assert_warned, task
+
+CASES = [
+    Case(
+        "a first wait longer than the longest",
+        (task("a", retry={"base_s": 99}),),
+        "task a: retry: the first wait (base_s=99) is longer than the longest (max_s=60)",
+    ),
+    Case(
+        "so in a rule",
+        (task("a", failure_policy={"timeout": {"max_s": 0.5}}),),
+        "task a: failure_policy.timeout: the first wait (base_s=1) is longer than the longest (max_s=0.5)",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_limits(case: Case) -> None:
+    """Limits that cannot both hold are reported."""  # U-01
+    assert_refused(case)
+
+
+WARNINGS = [
+    Case(
+        "a limit without a fan-out",
+        (task("a", max_concurrency=2),),
+        "task a: max_concurrency: it limits the items of a fan-out, and there is no `for_each`",
+    ),
+    Case(
+        "a limit above the plan's",
+        (task("a", for_each=[1], max_concurrency=99),),
+        "the plan runs at most 10 tasks at once",
+    ),
+    Case(
+        "a budget above the plan's",
+        (task("a", budget={"calls": 9}),),
+        "task a: budget.calls: 9 is more than the plan's 5",
+        {"budget": {"calls": 5}},
+    ),
+    Case(
+        "a repair of what is no answer",
+        (task("a", failure_policy={"timeout": {"repair": 1}}),),
+        "`repair` means something for `invalid_output` only",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.id)
+def test_limits_warnings(case: Case) -> None:
+    """What is odd but can run is a warning, and no error."""  # U-01
+    assert_warned(case)
