@@ -11,8 +11,7 @@ from prefect.logging import get_run_logger
 from agentic_prefect.agents.agent_kind import AgentKind
 from agentic_prefect.agents.function_kind import FunctionKind
 from agentic_prefect.agents.importing import import_class
-from agentic_prefect.agents.runner import ModelRunner
-from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, metered
+from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRunner
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.plan import Plan
@@ -81,7 +80,8 @@ class Assembly:
         """What executes the agent tasks of one run."""
         directory, price = self.models.directory(plan)
         ledger = self._ledgers.of_plan(plan, run_id, parent_run_id)
-        return AgentKind(self.builder, ModelRunner(metered(directory, price, ledger)), self.options.runners)
+        runner = PaidRunner(directory, price, lambda work: self._ledgers.of_task(work.task, run_id, ledger))
+        return AgentKind(self.builder, runner, self.options.runners)
 
     def observers(self, info: RunInfo) -> Sequence[Observer]:
         """The observers of one run."""

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
+from agentic_prefect.agents.runner import ModelRunner
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.llm.connections import DEFAULT_KEY_ENV, Connections
 from agentic_prefect.llm.ledger import Ledger
@@ -16,8 +18,10 @@ from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.llm.rehearsal import RehearsalModel, RehearsalModels, parse_fault
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.prompt import RenderedPrompt
+from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.ports import ChatModel, ModelDirectory
+from agentic_prefect.ports import ChatModel, ModelDirectory, Work
 from agentic_prefect.settings import AgenticSettings, environment, secret
 
 OPENAI = "openai"
@@ -90,10 +94,11 @@ class ModelAccess:
 
 
 class Ledgers:
-    """The ledgers of a run and of the sub-plans in it."""
+    """The ledgers of a run, of the sub-plans in it, and of tasks with a budget of their own."""
 
     def __init__(self) -> None:
         self._by_run: dict[str, Ledger] = {}
+        self._by_task: dict[tuple[str, str], Ledger] = {}
 
     def of_plan(self, plan: Plan, run_id: str, parent_run_id: str | None) -> Ledger:
         """The ledger of a plan's run; what a sub-plan spends comes out of its parent's budget, too."""
@@ -102,10 +107,26 @@ class Ledgers:
             self._by_run[run_id] = Ledger(plan.budget, scope=f"plan {plan.name!r}", parent=parent)
         return self._by_run[run_id]
 
+    def of_task(self, task: AgentTask, run_id: str, plan_ledger: Ledger) -> Ledger:
+        """The ledger of a task, all its items and attempts together; the plan's where it has no budget of its own."""
+        if task.budget is None:
+            return plan_ledger
+        key = (run_id, task.id)
+        if key not in self._by_task:
+            self._by_task[key] = Ledger(task.budget, scope=f"task {task.id!r}", parent=plan_ledger)
+        return self._by_task[key]
 
-def metered(directory: ModelDirectory, price: Price, ledger: Ledger) -> ModelDirectory:
-    """The same models, paid for out of `ledger`."""
-    return MeteredModels(directory, ledger=ledger, price=price)
+
+class PaidRunner:
+    """The built-in agent, whose calls are paid for out of the task's and the plan's budget."""
+
+    def __init__(self, directory: ModelDirectory, price: Price, ledger_of: Callable[[Work], Ledger]) -> None:
+        self._directory, self._price, self._ledger_of = directory, price, ledger_of
+
+    async def run(self, prompt: RenderedPrompt, work: Work) -> Any:
+        """The model's answer."""
+        models = MeteredModels(self._directory, ledger=self._ledger_of(work), price=self._price)
+        return await ModelRunner(models).run(prompt, work)
 
 
 def local_cache(settings: AgenticSettings) -> Path:

@@ -16,7 +16,8 @@ class PlanKind:
         self._find_plan, self._lineage = find_plan, lineage
 
     async def execute(self, work: Work) -> Any:
-        """The output of the sub-plan. The task's input, a mapping, gives the plan's inputs.
+        """The output of the sub-plan. The task's input, a mapping, gives the plan's inputs; its budget, if it has one,
+        takes the place of the plan's.
 
         Raises:
             PlanInvalid: There is no such plan, or the inputs do not fit.
@@ -28,6 +29,8 @@ class PlanKind:
             raise PlanInvalid(
                 f"The input of the sub-plan {plan.name!r} must be a mapping, got {type(inputs).__name__}."
             )
+        if work.task.budget is not None:
+            plan = plan.model_copy(update={"budget": work.task.budget})
         token = nesting.set(Nesting(work.run_id, f"{self._lineage}/{work.task_id}", work.stop_reason))
         try:
             state = await start(plan, cast("Mapping[str, Any]", inputs), run_name=f"{work.task_id}: {plan.name}")
