@@ -76,27 +76,29 @@ def compile_program(written: Written, sandbox: PromptSandbox, find: Find) -> Pro
         UnknownTemplate: It uses a template that there is not.
     """
     line = _line(written, sandbox, find)
-    used = [part.written for part in line] + _included(line, sandbox, find)
-    compiled = [_compiled(part, sandbox) for part in line]
-    blocks = _blocks(compiled)
-    roles: tuple[Role, ...] = tuple(role for role in ROLES if role in blocks)
+    used = [*line, *_included(line, sandbox, find)]
+    names = {name for part in used for name in _names(part.tree)}
+    headings = {heading for part in line for heading in _headings(part.tree)}
+    written_blocks = {block.name for part in line for block in part.tree.find_all(nodes.Block)}
+    roles: tuple[Role, ...] = tuple(role for role in ROLES if role in written_blocks)
     for part in line:
         if roles or part.extends:
             _check_outside(part, is_child=part.extends is not None)
     variables: dict[str, Variable] = {}
-    for each in reversed(used):
-        variables.update(each.variables)
+    for part in reversed(used):
+        variables.update(part.written.variables)
     needed = {name for name, variable in variables.items() if variable.is_required}
-    names = {name for each in used for name in _names(sandbox.parse(each.source))}
+    # Compiling changes the trees, so it comes last.
+    compiled = [_compiled(part, sandbox) for part in line]
     return Program(
         reference=written.reference,
-        hash=_combined([each.hash for each in used]),
+        hash=_combined([part.written.hash for part in used]),
         root=compiled[-1],
         roles=roles,
-        blocks=blocks,
+        blocks=_blocks(compiled),
         variables=variables,
         required=frozenset(needed | (names - variables.keys())),
-        headings=frozenset[str]().union(*(_headings(part.tree) for part in line)),
+        headings=frozenset(headings),
     )
 
 
@@ -137,7 +139,7 @@ def _parsed(written: Written, sandbox: PromptSandbox) -> nodes.Template:
 
 def _compiled(part: _Part, sandbox: PromptSandbox) -> Template:
     # Blocks are put together here, once, and not by Jinja at every rendering.
-    tree = sandbox.parse(part.written.source)
+    tree = part.tree
     tree.body = [node for node in tree.body if not isinstance(node, nodes.Extends)]
     try:
         return sandbox.from_string(tree)
@@ -170,16 +172,16 @@ def _is_blank(node: nodes.Node) -> bool:
     )
 
 
-def _included(line: Sequence[_Part], sandbox: PromptSandbox, find: Find) -> list[Written]:
+def _included(line: Sequence[_Part], sandbox: PromptSandbox, find: Find) -> list[_Part]:
     """The templates that are included or imported, in the order in which they are met."""
-    found: dict[str, Written] = {}
-    waiting = [part.tree for part in line]
+    found: dict[str, _Part] = {}
+    waiting = list(line)
     while waiting:
-        for name in _referred(waiting.pop(0), (nodes.Include, nodes.Import, nodes.FromImport)):
+        for name in _referred(waiting.pop(0).tree, (nodes.Include, nodes.Import, nodes.FromImport)):
             written = find(name)
             if written.reference not in found:
-                found[written.reference] = written
-                waiting.append(_parsed(written, sandbox))
+                found[written.reference] = _Part(written, _parsed(written, sandbox), None)
+                waiting.append(found[written.reference])
     return list(found.values())
 
 

@@ -135,7 +135,9 @@ def test_dunder_attributes_are_refused(source: str) -> None:  # P-20
 
 
 ATTACKS = [
-    ("{{ x['_' ~ '_class__'] }}", "has no field '__class__'"),
+    ("{{ x['_' ~ '_class__'] }}", "'__class__'"),
+    ("{{ x[y ~ '_class__'] }}", "it needs y"),
+    ("{% set y = '_' %}{{ x[y ~ '_class__'] }}", "has no field '__class__'"),
     ("{{ x | attr('a') }}", "there is no filter 'attr'"),
     ("{{ x | map(attribute='__class__') | list }}", "has no field '__class__'"),
     ("{{ x.upper() }}", "has no field 'upper'"),
