@@ -78,7 +78,7 @@ def prepare(paths: tuple[str, ...], format: Format | None) -> tuple[Output, ...]
         if chosen is None:
             raise UnknownFormat(path)
         if path != STDOUT:
-            _try(Path(path))
+            require_writable(Path(path))
         outputs.append(Output(path, chosen))
     return tuple(outputs)
 
@@ -98,8 +98,12 @@ def rendered(format: Format, result: PlanResult, report: PlanReport) -> str:
             return console.text(report)
 
 
-def _try(path: Path) -> None:
-    """Open the file for writing and leave it as it was."""
+def require_writable(path: Path) -> None:
+    """Open the file for writing and leave it as it was.
+
+    Raises:
+        OutputUnwritable: It cannot be written.
+    """
     is_new = not path.exists()
     try:
         with path.open("ab"):

@@ -17,7 +17,7 @@ def rehearse(
     flags: RunFlags = NO_FLAGS,
     verbosity: Verbosity = NORMAL,
 ) -> ExitCode:
-    """Run a plan without a model: answers are made up from the schemas, no key is needed, nothing is paid.
+    """Run a plan without a model: answers are made up from the schemas.
 
     Args:
         plan: A plan's file, the name of a stored plan, or `-` for standard input.

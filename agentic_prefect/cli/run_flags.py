@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, validators
 
 from agentic_prefect.cli.arguments import HYPHEN, INPUTS
 from agentic_prefect.cli.formats import Format
@@ -32,7 +32,7 @@ class RunFlags:
     """The form of the result, in place of what the file's name says."""
     stream: Annotated[str | None, Parameter(group=RESULT)] = None
     """Write every event as a line: jsonl:FILE, or jsonl:- for standard output."""
-    max_concurrency: Annotated[int | None, Parameter(group=LIMITS)] = None
+    max_concurrency: Annotated[int | None, Parameter(group=LIMITS, validator=validators.Number(gte=1))] = None
     """At most this many tasks at once, in place of the plan's own limit."""
     budget: Annotated[tuple[str, ...], Parameter(group=LIMITS, negative=(), show_default=False)] = ()
     """A limit for the whole run, in place of the plan's own: usd=0.50, tokens=20000 or calls=60; again for each."""

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rich.console import Console
 
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.failures import code_of_status, print_error
-from agentic_prefect.cli.outputs import STDOUT, Output, prepare
+from agentic_prefect.cli.outputs import STDOUT, Output, prepare, require_writable
 from agentic_prefect.cli.progress import Progress, showing
 from agentic_prefect.cli.run_flags import RunFlags
 from agentic_prefect.cli.run_input import budget_of, inputs_of, stream_target
@@ -49,6 +50,8 @@ def execute(request: Request) -> ExitCode:
     target = stream_target(flags.stream)
     if target == STDOUT and any(output.is_stdout for output in outputs):
         raise UsageError("Result and events cannot both go to standard output. Give a file for one of them.")
+    if target is not None and target != STDOUT:
+        require_writable(Path(target))
     inputs = inputs_of(plan, flags.inputs, flags.inputs_file)
     budget = budget_of(flags.budget)
 

@@ -72,8 +72,8 @@ class Connections:
         A part before a slash that is no connection belongs to the model id: `meta-llama/llama-4` is one.
 
         Raises:
-            AuthenticationFailed: The connection needs a key and has none.
-            PlanInvalid: There is no connection that could serve, or it names no model.
+            AuthenticationFailed: The connection needs a key and has none, or there is no connection at all.
+            PlanInvalid: No connection could serve, or it names no model.
         """
         first, _, rest = (name or "").partition("/")
         if first in self._connections:
@@ -103,7 +103,7 @@ class Connections:
             return self._default
         if not self._connections:
             wanted = "There is no model to ask" if name is None else f"There is no model {name!r} to ask"
-            raise PlanInvalid(
+            raise AuthenticationFailed(
                 f"{wanted}: no connection is set up. Set {DEFAULT_KEY_ENV}, or OPENAI_BASE_URL for a compatible "
                 f"server. {WITHOUT_KEY}"
             )

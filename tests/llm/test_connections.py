@@ -95,10 +95,12 @@ REFUSALS = [
         "nothing set up",
         directory(),
         None,
-        PlanInvalid,
+        AuthenticationFailed,
         ("There is no model to ask", "OPENAI_API_KEY", "OPENAI_BASE_URL", "agentic-prefect local fetch", "rehearse"),
     ),
-    Refusal("nothing set up for a model", directory(), "gpt-5", PlanInvalid, ("There is no model 'gpt-5' to ask",)),
+    Refusal(
+        "nothing set up for a model", directory(), "gpt-5", AuthenticationFailed, ("There is no model 'gpt-5' to ask",)
+    ),
     Refusal(
         "no default",
         directory(local=LOCAL, remote=REMOTE),

@@ -1,0 +1,108 @@
+"""The overview, the help of each command, versions, and what a wrong word on the command line gets."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from agentic_prefect.cli.app import COMMANDS
+from tests.cli.conftest import PROGRAM, Command
+
+NAMES = [name for name, *_ in COMMANDS]
+HELP_LIMIT_S = 0.5
+
+
+def test_the_overview_lists_every_command_once(cli: Command) -> None:  # CT-02, L-54
+    """Whoever asks for help sees each command once, and the exit codes."""
+    done = cli("--help")
+    listed = [line.split()[1] for line in done.out.splitlines() if line.startswith("│ ") and line[2].isalpha()]
+
+    assert done.code == 0
+    assert sorted(listed) == sorted(NAMES)
+    assert "130 cancelled" in done.out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_explains_itself(name: str, cli: Command) -> None:  # CT-02
+    """The help of a command exits 0, begins with its line in the overview, and says how it is called."""
+    line = next(row[3] for row in COMMANDS if row[0] == name)
+
+    done = cli(name, "--help")
+
+    assert done.code == 0
+    assert f"Usage: agentic-prefect {name}" in done.out
+    assert line in done.out
+
+
+@pytest.mark.parametrize(("name", "target", "line"), [(row[0], row[1], row[3]) for row in COMMANDS])
+def test_the_overview_says_what_the_code_says(name: str, target: str, line: str) -> None:
+    """The line in the overview is the first sentence of the command's docstring."""
+    module, _, attribute = target.partition(":")
+    command = getattr(importlib.import_module(f"agentic_prefect.cli.{module}"), attribute)
+    text = command.help if not inspect.isfunction(command) else inspect.getdoc(command) or ""
+
+    assert text.startswith(line), f"the docstring of {name!r} and its line in the overview differ"
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    """The overview needs neither Prefect nor pydantic, which take longer to load than anybody waits for a help."""
+    heavy = ["prefect", "pydantic", "openai", "jinja2", "yaml", "httpx"]
+    code = (
+        "import json, sys, agentic_prefect.cli as cli\n"
+        "try:\n    cli.main(['--help'])\n"
+        f"except SystemExit:\n    found = [name for name in {heavy!r} if name in sys.modules]\n"
+        "    print(json.dumps(found), file=sys.stderr)"
+    )
+
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert json.loads(answer.stderr) == []
+
+
+def test_the_help_is_quick() -> None:
+    """`agentic-prefect --help` takes less than half a second of the processor."""
+    before = os.times()
+    subprocess.run([str(PROGRAM), "--help"], stdout=subprocess.DEVNULL, check=True)
+    after = os.times()
+    spent_s = (after.children_user - before.children_user) + (after.children_system - before.children_system)
+
+    assert spent_s < HELP_LIMIT_S
+
+
+def test_version_is_that_of_the_package(cli: Command, repository: Path) -> None:  # C-01, L-61
+    """`--version` and `version` say what the package's metadata and the project file say."""
+    project = tomllib.loads((repository / "pyproject.toml").read_text())
+
+    assert cli("--version").out.strip() == version("agentic-prefect") == project["project"]["version"]
+    assert f"agentic-prefect: {version('agentic-prefect')}\nprefect: {version('prefect')}\n" in cli("version").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rnu"], "rnu"),
+        (["run"], "--plan requires an argument"),
+        (["run", "plan.yaml", "--modle", "x"], "Did you mean --model?"),
+        (["run", "--modle", "x"], "'--modle' is an option that this command does not have"),
+        (["run", "plan.yaml", "--max-concurrency", "many"], "many"),
+        (["graph", "plan.yaml", "--format", "picture"], "picture"),
+    ],
+)
+def test_a_wrong_word_is_named(arguments: list[str], message: str, cli: Command) -> None:  # CT-03
+    """A mistake on the command line exits 2 with one message that names it, and where to look."""
+    done = cli(*arguments)
+
+    assert done.code == 2
+    assert message in done.err
+    assert "--help" in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
