@@ -10,7 +10,6 @@ import pytest
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.prompt import ContextItem
-from agentic_prefect.policies.budget import estimate_tokens
 from agentic_prefect.prompting.builder import pretty_json
 from agentic_prefect.prompting.errors import PromptError, UnknownTemplate
 from agentic_prefect.testing.builders import error_of
@@ -210,50 +209,6 @@ def test_context_of_all_origins_is_there() -> None:  # P-04
     )
 
 
-def test_context_is_trimmed_to_the_budget() -> None:  # P-15
-    """Ten times too much context: the prompt fits, the best items stay in order, and the rest is reported."""
-    items = tuple(
-        ContextItem(text=f"{index} " + "x" * 400, source=f"s{index}", priority=index % 10) for index in range(100)
-    )
-    prompt = make_builder(max_prompt_tokens=1_000).build_for_task(full_work(context=items))
-
-    shown = [index for index in range(100) if f"From s{index}:" in prompt.record.text]
-    assert estimate_tokens(prompt.record.text) <= 1_000
-    assert {index % 10 for index in shown} == {9}
-    assert len(shown) + len(prompt.dropped) == 100
-    assert set(prompt.dropped) == {f"s{index}" for index in range(100) if index not in shown}
-    assert shown == sorted(shown)
-
-
-@pytest.mark.parametrize("budget", range(120, 260, 7))
-def test_budget_holds_and_is_used(budget: int) -> None:
-    """Whatever the budget, the prompt fits it, and no dropped item would have had room."""
-    items = tuple(ContextItem(text=f"{index}" * 60) for index in range(8))
-    prompt = make_builder(max_prompt_tokens=budget).build_for_task(make_work("Do it.", context=items))
-    chars = len(prompt.record.text)
-
-    assert chars <= budget * 4
-    assert not prompt.dropped or chars + 62 > budget * 4
-
-
-def test_context_that_fits_is_left_alone() -> None:
-    """Nothing is dropped without need, and without a budget nothing is dropped at all."""
-    items = tuple(ContextItem(text=f"{index} " + "x" * 4_000) for index in range(50))
-
-    assert make_builder().build_for_task(make_work(context=items)).dropped == ()
-    assert make_builder(max_prompt_tokens=60_000).build_for_task(make_work(context=items)).dropped == ()
-
-
-def test_context_without_any_room_leaves_no_heading() -> None:
-    """When all of it goes, so does its section."""
-    prompt = make_builder(max_prompt_tokens=60).build_for_task(
-        make_work(context=(ContextItem(text="x" * 900, source="s"),))
-    )
-
-    assert "# Context" not in prompt.record.text
-    assert prompt.dropped == ("s",)
-
-
 FEEDBACK = [
     (ErrorCode.VERIFICATION_FAILED, True),
     (ErrorCode.INVALID_OUTPUT, True),
@@ -266,7 +221,7 @@ FEEDBACK = [
 
 
 @pytest.mark.parametrize(("code", "is_told"), FEEDBACK)
-def test_next_attempt_is_told_what_was_wrong(code: ErrorCode, is_told: bool) -> None:  # P-37
+def test_next_attempt_is_told_what_was_wrong(code: ErrorCode, is_told: bool) -> None:
     """What was wrong with the answer is told; that a server was busy is not."""
     work = replace(make_work("Do it."), attempt=2, history=(error_of(code, "MESSAGEMARK"),))
     text = make_builder().build_for_task(work).record.text

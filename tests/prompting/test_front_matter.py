@@ -24,7 +24,7 @@ Sum up in {{ sentences }} sentences:
 """
 
 
-def test_file_is_read_whole() -> None:  # P-02, P-16
+def test_file_is_read_whole() -> None:  # P-16
     """Every field of front matter arrives, and the text begins after it."""
     template = read_template(WHOLE, origin="sum.md.j2")
 
