@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,7 +15,9 @@ from agentic_prefect.llm import openai_chat, openai_responses
 from agentic_prefect.llm.address import base_url_of, is_openai
 from agentic_prefect.llm.answer_form import Form, first_form, form_after, is_about_schema
 from agentic_prefect.llm.error_map import HttpFailure, HttpRefusal, Place, error_of
+from agentic_prefect.llm.lenient import mapping, sequence, text
 from agentic_prefect.llm.model_answer import ModelAnswer, response_of
+from agentic_prefect.llm.streaming import ChatAssembly, ResponsesAssembly
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, OutputSchema
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.usage import Usage
@@ -76,10 +79,34 @@ class OpenAIModel:
         Raises:
             AgenticError: With what the call consumed in `usage`.
         """
+        return await self._in_time(request, None)
+
+    async def stream(self, request: ChatRequest, on_text: Callable[[str], None]) -> ChatResponse:
+        """The same answer, while `on_text` hears each piece of its text as the provider sends it.
+
+        Pieces of an answer with a schema are those of the form that is sent, which may hold it in an object. Raises
+        what `complete` raises.
+        """
+        return await self._in_time(request, on_text)
+
+    async def models(self) -> tuple[str, ...]:
+        """Names of the models that the server offers, sorted.
+
+        Raises:
+            AgenticError: It does not say.
+        """
+        self.warm_up()
+        try:
+            listed = await self._transport.get("/models")
+        except HttpRefusal as refusal:
+            raise error_of(refusal.failure, place=self._place, now=self._clock()) from None
+        return tuple(sorted(text(mapping(model).get("id")) for model in sequence(listed.get("data"))))
+
+    async def _in_time(self, request: ChatRequest, on_text: Callable[[str], None] | None) -> ChatResponse:
         self.warm_up()  # not on the call's time
         try:
             async with asyncio.timeout(request.timeout_s):
-                return await self._complete(request)
+                return await self._complete(request, on_text)
         except TimeoutError:
             error = TimedOut(f"{self._place} did not answer within {request.timeout_s:g} s.")
             error.usage = Usage(calls=1)
@@ -101,7 +128,7 @@ class OpenAIModel:
         key = self._connection.api_key
         return OpenAITransport(self._place, key=key, is_openai=self._is_openai, http_client=self._http_client)
 
-    async def _complete(self, request: ChatRequest) -> ChatResponse:
+    async def _complete(self, request: ChatRequest, on_text: Callable[[str], None] | None) -> ChatResponse:
         manner = self._manner(request)
         learned: dict[str, Form] = {}
         calls = 0
@@ -109,7 +136,7 @@ class OpenAIModel:
             path, body = self._put(request, manner)
             calls += 1
             try:
-                answer = self._read(await self._transport.post(path, body))
+                answer = self._read(await self._exchange(path, body, on_text))
             except HttpRefusal as refusal:
                 after = self._manner_after(request, manner, refusal.failure, learned)
                 if after is not None:
@@ -123,6 +150,23 @@ class OpenAIModel:
                 raise
             self._remember(request.model, manner, learned)
             return response_of(answer, request, calls=calls, asked_by=self._name)
+
+    async def _exchange(
+        self, path: str, body: Mapping[str, Any], on_text: Callable[[str], None] | None
+    ) -> Mapping[str, Any]:
+        """The body of the response, in one piece or put together from a stream."""
+        if on_text is None and not self._connection.stream:
+            return await self._transport.post(path, body)
+        assembly = ChatAssembly() if self._connection.api == "chat" else ResponsesAssembly()
+        sent = self._transport.events(
+            path, {**assembly.options, **body}, idle_timeout_s=self._connection.idle_timeout_s
+        )
+        async with aclosing(sent):
+            async for event in sent:
+                piece = assembly.add(event)
+                if piece and on_text is not None:
+                    on_text(piece)
+        return assembly.body()
 
     def _put(self, request: ChatRequest, manner: _Manner) -> tuple[str, dict[str, Any]]:
         """Path and body of a request."""

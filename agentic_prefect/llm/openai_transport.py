@@ -5,8 +5,10 @@ answer, and refuse or drop what compatible servers send. What stays is its clien
 proxies, errors and server-sent events.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import openai
@@ -53,6 +55,45 @@ class OpenAITransport:
             raise self._translated(error) from None
         return self._object(text)
 
+    async def get(self, path: str) -> Mapping[str, Any]:
+        """The response's JSON object; raises what `post` raises."""
+        try:
+            text = await self._clients.get().get(path, cast_to=str)
+        except openai.OpenAIError as error:
+            raise self._translated(error) from None
+        return self._object(text)
+
+    async def events(
+        self, path: str, body: Mapping[str, Any], *, idle_timeout_s: float | None
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
+        """The events of a streamed response, as they come.
+
+        Args:
+            idle_timeout_s: Seconds to wait for each of them, the first included; `None` waits.
+
+        Raises:
+            TimedOut: None came in that time.
+            HttpRefusal: The status is not 2xx, or an event is an error.
+            ServerFault: An event is no JSON object.
+            ConnectionLost: The server was not reached, or the connection broke.
+        """
+        try:
+            async with _within(idle_timeout_s, self._place):
+                stream = await self._clients.get().post(
+                    path, cast_to=object, body=dict(body), stream=True, stream_cls=openai.AsyncStream[object]
+                )
+            async with stream:
+                while True:
+                    async with _within(idle_timeout_s, self._place):
+                        event = await anext(stream, None)
+                    if event is None:
+                        return
+                    yield self._event(event)
+        except openai.OpenAIError as error:
+            raise self._translated(error) from None
+        except ValueError as error:
+            raise ServerFault(f"{self._place} sent an event that is not JSON: {self._clean(str(error))}.") from None
+
     async def aclose(self) -> None:
         """Close the running loop's connections; those of loops that have ended went with them."""
         client = self._clients.take()
@@ -71,6 +112,11 @@ class OpenAITransport:
         if not self._is_openai:
             client.organization = client.project = None
         return client
+
+    def _event(self, event: object) -> Mapping[str, Any]:
+        if not isinstance(event, dict):
+            raise ServerFault(f"{self._place} sent an event that is no JSON object: {shorten(repr(event), 120)}.")
+        return cast("dict[str, Any]", event)
 
     def _object(self, text: str) -> Mapping[str, Any]:
         try:
@@ -113,6 +159,18 @@ class OpenAITransport:
 
     def _clean(self, text: str) -> str:
         return redacted(text, "" if self._key is None else self._key.get_secret_value())
+
+
+@asynccontextmanager
+async def _within(idle_timeout_s: float | None, place: Place) -> AsyncGenerator[None, None]:
+    deadline = asyncio.timeout(idle_timeout_s)
+    try:
+        async with deadline:
+            yield
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise TimedOut(f"{place} sent nothing for {idle_timeout_s:g} s.") from None
 
 
 def _root_cause(error: BaseException) -> BaseException:

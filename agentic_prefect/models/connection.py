@@ -26,3 +26,8 @@ class Connection(Frozen):
     settings: ModelSettings = ModelSettings()
     max_in_flight: int | None = Field(default=None, gt=0)
     """At most this many requests at once in this process; `None` is no limit."""
+    stream: bool = False
+    """Have answers sent piece by piece: connections that are closed when nothing comes for a while stay open, and
+    `idle_timeout_s` can tell a model that thinks from one that hangs."""
+    idle_timeout_s: float | None = Field(default=None, gt=0)
+    """With `stream`: seconds without any piece after which a call is given up; `None` has no such limit."""
