@@ -147,10 +147,8 @@ def model_schema(model: Any) -> JsonSchema:
     try:
         return TypeAdapter(model).json_schema()
     except PydanticUserError as error:
-        name = getattr(model, "__name__", repr(model))
-        raise PlanInvalid(
-            f"{name!r} has no JSON Schema: {error.message}. Use a pydantic model or a dataclass."
-        ) from error
+        name, why = getattr(model, "__name__", repr(model)), error.message.partition(". ")[0]
+        raise PlanInvalid(f"{name!r} has no JSON Schema: {why}. Use a pydantic model or a dataclass.") from error
 
 
 def _name_of(schema: JsonSchema) -> str:

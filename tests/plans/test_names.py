@@ -1,0 +1,41 @@
+"""Near names and short lists of names."""
+
+import time
+
+import pytest
+
+from agentic_prefect.plans.names import did_you_mean, listing, nearest
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "expected"),
+    [
+        ("serch", ["write", "search"], "search"),
+        ("Search", ["search"], "search"),
+        ("depends-on", ["depends_on"], "depends_on"),
+        ("zzz", ["search"], None),
+        ("search", ["search"], None),
+        ("x", [], None),
+    ],
+)
+def test_nearest(name: str, known: list[str], expected: str | None) -> None:
+    """The name that was meant is found across slips of the pen, case and dashes; a far one is not offered."""
+    assert nearest(name, known) == expected
+    assert did_you_mean(name, known) == (f"Did you mean {expected!r}?" if expected else "")
+
+
+def test_many_names_do_not_cost_much() -> None:
+    """Among thousands of names a near one is still found in no time."""
+    known = [f"task_{place}" for place in range(10_000)]
+    started = time.monotonic()
+    found = [nearest(f"task_{place}x", known) for place in range(100)]
+
+    assert all(found)
+    assert time.monotonic() - started < 5
+
+
+def test_listing() -> None:
+    """A long list is cut and counted, and nothing is `none`."""
+    assert listing(["a", "b"]) == "a, b"
+    assert listing("abcd", most=2) == "a, b, … (2 more)"
+    assert listing([]) == "none"
