@@ -95,7 +95,6 @@ class OpenAIModel:
         Raises:
             AgenticError: It does not say.
         """
-        self.warm_up()
         try:
             listed = await self._transport.get("/models")
         except HttpRefusal as refusal:
@@ -103,7 +102,7 @@ class OpenAIModel:
         return tuple(sorted(text(mapping(model).get("id")) for model in sequence(listed.get("data"))))
 
     async def _in_time(self, request: ChatRequest, on_text: Callable[[str], None] | None) -> ChatResponse:
-        self.warm_up()  # not on the call's time
+        self._transport.prepare()
         try:
             async with asyncio.timeout(request.timeout_s):
                 return await self._complete(request, on_text)

@@ -40,6 +40,10 @@ class OpenAITransport:
         self._place, self._key, self._is_openai, self._http_client = place, key, is_openai, http_client
         self._clients = PerLoop(self._client)
 
+    def prepare(self) -> None:
+        """Make the running loop's client, which takes a moment, so that no deadline has to cover it."""
+        self._clients.get()
+
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The response's JSON object.
 

@@ -69,8 +69,8 @@ OUTCOMES = [
     Outcome("dropped half way", Fault.drop("half"), ConnectionLost, "scripted"),
     Outcome("dropped after the head", Fault.drop("head"), ConnectionLost, "scripted"),
     Outcome("an event that is not JSON", Fault.malformed_body(), ServerFault, "an event that is not JSON"),
-    Outcome("hangs before it began", Fault.hang(), TimedOut, "sent nothing for 0.2 s"),
-    Outcome("hangs half way", Fault.hang("half"), TimedOut, "sent nothing for 0.2 s"),
+    Outcome("hangs before it began", Fault.hang(), TimedOut, "sent nothing for 0.5 s"),
+    Outcome("hangs half way", Fault.hang("half"), TimedOut, "sent nothing for 0.5 s"),
     Outcome("refusal", Fault.refusal(), Refused, "declined"),
     Outcome("cut off", Fault.truncated_json(), InvalidOutput, "was cut off"),
 ]
@@ -81,7 +81,7 @@ OUTCOMES = [
 async def test_typed_outcomes(api: Api, case: Outcome, scripted_server: ScriptedServer, make_model: MakeModel) -> None:
     """What goes wrong in a stream is one of our errors, as without one; silence has a limit of its own."""
     scripted_server.on(None, case.answer)
-    model = make_model(api=api, stream=True, idle_timeout_s=0.2 if case.error is TimedOut else 10)
+    model = make_model(api=api, stream=True, idle_timeout_s=0.5 if case.error is TimedOut else 10)
     with pytest.raises(case.error, match=case.message) as caught:
         await model.complete(ask(output=NAMES))
 
