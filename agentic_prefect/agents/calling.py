@@ -18,9 +18,10 @@ async def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
     When the caller is cancelled, an async function is cancelled, too; a thread cannot be stopped, and what it returns
     is dropped.
     """
-    if _is_async(function):
+    if inspect.iscoroutinefunction(function):
         return await function(*args, **kwargs)
     output = await asyncio.to_thread(function, *args, **kwargs)
+    # A decorated async function, or an object with an async `__call__`, does not look async from outside.
     return await output if inspect.isawaitable(output) else output
 
 
@@ -49,8 +50,3 @@ def checked_output(output: Any, schema: OutputSchema | None, *, said_by: str) ->
             problems,
         )
     return value
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    call = getattr(function, "__call__", None)  # noqa: B004  # an object with an async `__call__` is async, too
-    return inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(call)

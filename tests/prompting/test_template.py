@@ -188,6 +188,12 @@ def test_keys_go_before_methods() -> None:
     assert said("{{ x.items }} {{ x.values.keys }}", {"x": {"items": 1, "values": {"keys": 2}}}) == "1 2"
 
 
+def test_functions_in_the_data_cannot_be_called() -> None:  # P-20
+    """Should one get there by mistake, it stays shut."""
+    with pytest.raises(PromptError, match="not safely callable"):
+        template(source="{{ x.open() }}").render({"x": {"open": list}})
+
+
 def test_macros_can_be_called() -> None:
     """A template may use macros of its own."""
     assert said("{% macro twice(a) %}{{ a }}{{ a }}{% endmacro %}{{ twice('x') }}") == "xx"
