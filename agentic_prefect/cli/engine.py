@@ -118,23 +118,28 @@ def prefects_log_aside(console: Console) -> Generator[None]:
             root.addHandler(handler)
 
 
+@contextmanager
 def run_to_the_end(
     plan: Plan, inputs: Mapping[str, Any], options: RunOptions, progress: Progress, console: Console
-) -> PlanResult:
-    """Run a plan. The first Ctrl-C ends the run and keeps what there is; the second ends the process at once.
+) -> Generator[PlanResult]:
+    """Run a plan; the body is given the result, and then everything that still runs in threads is waited for.
+
+    The first Ctrl-C ends the run and keeps what there is; the second ends the process at once, whatever it waits for.
 
     Raises:
         AgenticError: What kept the plan from running.
     """
-    try:
-        with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: EPHEMERAL_START_S}):
-            return asyncio.run(_run(plan, inputs, options, progress, console))
-    except httpx.TransportError as error:
-        raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
-    except RuntimeError as error:
-        if "ephemeral" not in str(error):
-            raise
-        raise NoServerOfItsOwn(str(error)) from error
+    patience = temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: EPHEMERAL_START_S})
+    with patience, asyncio.Runner() as runner:
+        try:
+            result = runner.run(_run(plan, inputs, options, progress, console))
+        except httpx.TransportError as error:
+            raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
+        except RuntimeError as error:
+            if "ephemeral" not in str(error):
+                raise
+            raise NoServerOfItsOwn(str(error)) from error
+        yield result
 
 
 async def _run(
@@ -145,17 +150,16 @@ async def _run(
     def interrupted() -> None:
         if stop.reason:
             progress.close()
-            console.print("Ended at once. The run is left as it was; Prefect marks it as crashed.")
+            console.print("Ended at once. What still ran in Prefect is left as it was.")
             os._exit(ExitCode.CANCELLED)
         console.print("Cancellation requested… Press Ctrl-C again to end at once.")
         stop.request("Ctrl-C")
 
-    loop = asyncio.get_running_loop()
     with suppress(NotImplementedError):  # on Windows; there Ctrl-C ends the process at once
-        loop.add_signal_handler(signal.SIGINT, interrupted)
+        # It stays for as long as the loop is open, so that it is heard while threads are waited for.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
     ticking = asyncio.create_task(progress.keep_going())
     try:
         return await run_plan(plan, inputs, options=options, stop=stop)
     finally:
         ticking.cancel()
-        loop.remove_signal_handler(signal.SIGINT)

@@ -38,7 +38,7 @@ class Progress(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave the terminal as it should be left."""
+        """Leave the terminal as it should be left. Closing again does nothing."""
         ...
 
 
@@ -91,8 +91,9 @@ class LiveTable(Silence):
 
     def close(self) -> None:
         """Draw the table a last time and give the terminal back."""
-        self._display.update(self._view(), refresh=True)
-        self._display.stop()
+        if self._display.is_started:
+            self._display.update(self._view(), refresh=True)
+            self._display.stop()
 
     def _view(self) -> RenderableType:
         page = report_of(self._plan, {}, live=self.live, now=datetime.now(UTC))

@@ -78,8 +78,10 @@ def execute(request: Request) -> ExitCode:
         observers: list[Observer] = [progress]
         if target is not None:
             observers.append(stack.enter_context(JsonlObserver(target)))
-        result = engine.run_to_the_end(plan, inputs, replace(options, observers=observers), progress, console)
-    _finish(plan, result, progress, outputs, quiet=quiet, is_stdout_taken=target == STDOUT)
+        options = replace(options, observers=observers)
+        with engine.run_to_the_end(plan, inputs, options, progress, console) as result:
+            progress.close()
+            _finish(plan, result, progress, outputs, quiet=quiet, is_stdout_taken=target == STDOUT)
     return code_of_status(result.status)
 
 
