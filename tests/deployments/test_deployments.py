@@ -1,0 +1,138 @@
+"""A run that the server's API starts completes on a real worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from agentic_prefect.testing import Reply, ScriptedServer
+
+TIMEOUT_S = 180.0
+POOL = "agentic"
+
+
+@pytest.fixture(scope="module")
+def deployed(repository: Path, prefect_server: str) -> str:
+    """The server's API address, once everything in `deployments/prefect.yaml` has been deployed to it."""
+    made = httpx.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"})
+    assert made.status_code in (201, 409), made.text
+    prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
+    done = subprocess.run(
+        [*prefect, "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return prefect_server
+
+
+@pytest.fixture
+def worker(deployed: str, openai_env: ScriptedServer, tmp_path: Path) -> Iterator[Path]:
+    """A worker on the pool, whose runs reach the scripted model; gives its log."""
+    log = tmp_path / "worker.log"
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": deployed,
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PREFECT_INTEGRATIONS_AGENTIC_MODEL": "openai/scripted",
+    }
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"],
+            env=environment,
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    yield log
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.prefect
+@pytest.mark.slow
+def test_runs_made_through_the_api_complete_on_the_worker(
+    deployed: str, worker: Path, openai_env: ScriptedServer
+) -> None:
+    """A stored plan with inputs, a plan given as text, and a flow written in Python all complete on the worker."""
+    # CT-05, CT-11
+    openai_env.on("Greet", Reply.text("Hello"))
+    text = "name: tiny\ninputs: {who: {type: string}}\ntasks: [{id: greet, description: 'Greet {{ inputs.who }}'}]\n"
+    runs = {
+        "stored": _start(deployed, "run-plan/any-plan", {"plan": "research", "inputs": {"query": "night trains"}}),
+        "text": _start(deployed, "run-plan/any-plan", {"plan": text, "inputs": {"who": "Ada"}}),
+        "flow": _start(deployed, "digest/digest", {"text": "A long text."}),
+    }
+
+    states = {name: _final_state(deployed, run, worker) for name, run in runs.items()}
+
+    assert states == dict.fromkeys(runs, "COMPLETED"), worker.read_text()[-4000:]
+    assert openai_env.requests_matching("night trains")
+    assert openai_env.requests_matching("Greet Ada")
+    assert _run(deployed, runs["text"])["name"] == "tiny"
+
+
+@pytest.mark.prefect
+def test_the_deployments_are_as_the_file_says(deployed: str, repository: Path) -> None:
+    """Every deployment of the file is there, with its schedule, and its form describes each parameter."""  # CT-11
+    written = yaml.safe_load((repository / "deployments" / "prefect.yaml").read_text())
+    names = [each["name"] for each in written["deployments"]]
+    found = {each["name"]: each for each in httpx.post(f"{deployed}/deployments/filter", json={}).json()}
+    schedules = [each["schedule"]["cron"] for each in found["morning-triage"]["schedules"]]
+    fields = found["any-plan"]["parameter_openapi_schema"]["properties"]
+
+    assert set(names) <= set(found)
+    assert schedules == ["0 7 * * 1-5"]
+    assert all(field.get("description") for field in fields.values()), json.dumps(fields)
+
+
+@pytest.mark.prefect
+def test_a_parameter_of_the_wrong_type_is_refused_before_any_run(deployed: str) -> None:
+    """The server itself turns down a value that the form would not take."""
+    deployment = httpx.get(f"{deployed}/deployments/name/run-plan/any-plan").json()["id"]
+
+    answer = httpx.post(
+        f"{deployed}/deployments/{deployment}/create_flow_run", json={"parameters": {"max_concurrency": "many"}}
+    )
+
+    assert answer.status_code == 409
+
+
+def _start(api_url: str, name: str, parameters: dict[str, Any]) -> str:
+    deployment = httpx.get(f"{api_url}/deployments/name/{name}").json()["id"]
+    answer = httpx.post(f"{api_url}/deployments/{deployment}/create_flow_run", json={"parameters": parameters})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def _run(api_url: str, run_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{api_url}/flow_runs/{run_id}").json()
+    return found
+
+
+def _final_state(api_url: str, run_id: str, log: Path) -> str:
+    deadline = time.monotonic() + TIMEOUT_S
+    while (state := _run(api_url, run_id)["state_type"]) in ("SCHEDULED", "PENDING", "RUNNING"):
+        assert time.monotonic() < deadline, f"the run is still {state}:\n{log.read_text()[-4000:]}"
+        time.sleep(0.5)
+    return str(state)
