@@ -30,7 +30,9 @@ class AgenticSettings(PrefectBaseSettings):
 
     def policy(self) -> PolicyFields:
         """The part that takes part in the nearest-wins order of policies."""
-        given = {name: value for name in ("model", "timeout_s", "retries") if (value := getattr(self, name)) is not None}
+        given = {
+            name: value for name in ("model", "timeout_s", "retries") if (value := getattr(self, name)) is not None
+        }
         return PolicyFields(**given)
 
 

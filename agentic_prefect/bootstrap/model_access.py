@@ -9,6 +9,8 @@ from pydantic import SecretStr
 
 from agentic_prefect.agents.runner import ModelRunner
 from agentic_prefect.bootstrap.options import RunOptions
+from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.llm.address import base_url_of, is_openai
 from agentic_prefect.llm.connections import DEFAULT_KEY_ENV, Connections
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.llm.local import service
@@ -27,6 +29,7 @@ from agentic_prefect.settings import AgenticSettings, environment, secret
 OPENAI = "openai"
 LOCAL = "local"
 BASE_URL_ENV = "OPENAI_BASE_URL"
+KEY_SUFFIX = "_API_KEY"
 UNSTARTED = "http://127.0.0.1:0/v1"
 """Stands for the address of the local model until it is started by the first call."""
 
@@ -72,7 +75,7 @@ class ModelAccess:
     def _everywhere(self) -> tuple[dict[str, Connection], str | None]:
         """The connections that need no plan, and the one that serves when nobody names any."""
         found, default = dict[str, Connection](), None
-        base_url = environment().get(BASE_URL_ENV, "").strip() or None
+        base_url = _own_base_url()
         if base_url or secret(DEFAULT_KEY_ENV):
             found[OPENAI], default = Connection(base_url=base_url, api_key_env=DEFAULT_KEY_ENV), OPENAI
         local = service.status(self._cache_dir)
@@ -135,8 +138,34 @@ def local_cache(settings: AgenticSettings) -> Path:
 
 
 def _key_of(name: str, connection: Connection) -> SecretStr | None:
+    """The key of a connection, from the environment.
+
+    A plan says where its requests go and which variable holds the key. So that a plan from elsewhere cannot carry
+    secrets away, only variables that hold API keys are read, and OpenAI's key goes to OpenAI or to the address that
+    the environment itself names.
+
+    Raises:
+        PlanInvalid: The plan asks for a variable that it may not have.
+    """
     variable = connection.api_key_env or (DEFAULT_KEY_ENV if connection.base_url is None else None)
-    return secret(variable) if variable else None
+    if variable is None:
+        return None
+    if not variable.endswith(KEY_SUFFIX):
+        raise PlanInvalid(
+            f"Connection {name!r} may not read the variable {variable!r}: only those whose name ends in {KEY_SUFFIX!r} "
+            f"are handed to a connection. Keep the key in one, such as {name.upper()}{KEY_SUFFIX}."
+        )
+    elsewhere = connection.base_url not in (None, _own_base_url()) and not is_openai(base_url_of(connection))
+    if variable == DEFAULT_KEY_ENV and elsewhere:
+        raise PlanInvalid(
+            f"Connection {name!r} may not send {DEFAULT_KEY_ENV} to {connection.base_url!r}. Keep that server's key in "
+            f"a variable of its own, or set {BASE_URL_ENV} to the address."
+        )
+    return secret(variable)
+
+
+def _own_base_url() -> str | None:
+    return environment().get(BASE_URL_ENV, "").strip() or None
 
 
 def _free(connection: str, model: str, usage: Usage) -> Decimal | None:

@@ -93,8 +93,12 @@ class TaskError(Frozen):
                 return cls.model_validate(data)
             except ValidationError:
                 message = str(data.get("message") or "Unknown error")  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-                return cls(code=ErrorCode.UNEXPECTED, type="UnknownError", message=message, timestamp=now.astimezone(UTC))
-        return cls(code=ErrorCode.UNEXPECTED, type="UnknownError", message="Unknown error", timestamp=now.astimezone(UTC))
+                return cls._unknown(message, now)
+        return cls._unknown("Unknown error", now)
+
+    @classmethod
+    def _unknown(cls, message: str, now: datetime) -> "TaskError":
+        return cls(code=ErrorCode.UNEXPECTED, type="UnknownError", message=message, timestamp=now.astimezone(UTC))
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; times are ISO 8601 in UTC."""

@@ -41,15 +41,17 @@ class Fallback(Frozen):
     """Task ids."""
 
 
-def _expand_action(value: Any) -> Any:
+def _expand_action(value: object) -> object:
     if isinstance(value, str):
         return {"kind": value}
-    if isinstance(value, Mapping) and "fallback" in value and "kind" not in value:
-        fields = cast("Mapping[str, Any]", value)
-        chain = fields["fallback"]
-        rest = {key: item for key, item in fields.items() if key != "fallback"}
-        return {"kind": "fallback", "chain": [chain] if isinstance(chain, str) else chain, **rest}
-    return value
+    if not isinstance(value, Mapping):
+        return value
+    fields = cast("Mapping[str, Any]", value)
+    if "fallback" not in fields or "kind" in fields:
+        return fields
+    chain = fields["fallback"]
+    rest = {key: item for key, item in fields.items() if key != "fallback"}
+    return {"kind": "fallback", "chain": [chain] if isinstance(chain, str) else chain, **rest}
 
 
 def _shorten_action(action: Any) -> Any:
@@ -82,14 +84,16 @@ class RetryConfig(Frozen):
     """Which errors are worth another attempt."""
 
 
-def _expand_rule(value: Any) -> Any:
+def _expand_rule(value: object) -> object:
     if isinstance(value, str):
         return {"then": value}
-    if isinstance(value, Mapping) and "fallback" in value and "then" not in value:
-        fields = cast("Mapping[str, Any]", value)
-        rest = {key: item for key, item in fields.items() if key != "fallback"}
-        return {**rest, "then": {"fallback": fields["fallback"]}}
-    return value
+    if not isinstance(value, Mapping):
+        return value
+    fields = cast("Mapping[str, Any]", value)
+    if "fallback" not in fields or "then" in fields:
+        return fields
+    rest = {key: item for key, item in fields.items() if key != "fallback"}
+    return {**rest, "then": {"fallback": fields["fallback"]}}
 
 
 class FailureRule(Frozen):

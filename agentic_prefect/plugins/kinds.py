@@ -26,7 +26,7 @@ def load_kinds(found: Iterable[EntryPoint]) -> dict[str, TaskKind]:
         try:
             made = point.load()
             kind = made() if isinstance(made, type) or not isinstance(made, TaskKind) else made
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever a plugin raises, the others are still there
             _log.warning("The task kind %r of %r cannot be loaded and is left out: %s", point.name, point.value, error)
             continue
         if not isinstance(kind, TaskKind):

@@ -1,12 +1,15 @@
 """Budgets over tasks, items, sub-plans and retries, on a real server with real requests."""
 
+from typing import Any
+
 import pytest
+
 from agentic_prefect import PlanStatus, run_plan
 from agentic_prefect.testing import Fault, ScriptedServer, make_plan
 
 pytestmark = pytest.mark.prefect
 
-MODEL = {"defaults": {"model": "openai/scripted"}}
+MODEL: dict[str, Any] = {"defaults": {"model": "openai/scripted"}}
 
 
 async def test_a_task_s_budget_covers_all_its_items(scripted_server: ScriptedServer, openai_env: None) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from agentic_prefect.bootstrap import RunOptions, default_model_name
 from agentic_prefect.errors import AuthenticationFailed, PlanInvalid
 from agentic_prefect.models.agent import PolicyFields
@@ -55,8 +56,26 @@ def test_nothing_at_all_names_the_ways_out() -> None:
 def test_a_connection_without_its_key_is_refused() -> None:
     """A plan's remote connection whose key is not set is named together with the variable."""
     plan = make_plan(
-        {"id": "x"}, models={"far": {"base_url": "https://models.example/v1", "model": "m", "api_key_env": "FAR_KEY"}}
+        {"id": "x"},
+        models={"far": {"base_url": "https://models.example/v1", "model": "m", "api_key_env": "FAR_API_KEY"}},
     )
 
-    with pytest.raises(AuthenticationFailed, match="'FAR_KEY' is not set"):
+    with pytest.raises(AuthenticationFailed, match="'FAR_API_KEY' is not set"):
+        default_model_name(plan)
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "only those whose name ends in '_API_KEY'"),
+        ("OPENAI_API_KEY", "may not send OPENAI_API_KEY to"),
+    ],
+)
+def test_a_plan_cannot_carry_secrets_away(variable: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan's own connection gets no other secret, and OpenAI's key only for OpenAI."""
+    monkeypatch.setenv(variable, "secret")
+    far = {"base_url": "https://elsewhere.example/v1", "model": "m", "api_key_env": variable}
+    plan = make_plan({"id": "x", "model": "far"}, models={"far": far})
+
+    with pytest.raises(PlanInvalid, match=message):
         default_model_name(plan)

@@ -4,6 +4,7 @@ import inspect
 import pickle
 
 import pytest
+
 from agentic_prefect import errors
 from agentic_prefect.errors import AgenticError, ErrorCode, InvalidOutput, RetryableError, TerminalError
 

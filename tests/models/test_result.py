@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+from pydantic import BaseModel, ValidationError
+
 from agentic_prefect.errors import ErrorCode, RateLimited, ServerFault, TaskFailed
 from agentic_prefect.models.error import ErrorContext, TaskError
 from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.testing.builders import EPOCH, completed, error_of, failed
-from pydantic import BaseModel, ValidationError
 
 RESULTS = [
     completed("x", {"a": 1}),
@@ -77,7 +78,8 @@ def test_a_result_knows_the_type_of_its_output() -> None:
 
 
 def test_an_error_keeps_its_time_and_place() -> None:
-    """The dict form has message, type, timestamp and context; the time is UTC and survives a round trip."""  # F-08 L-03
+    """The dict form has message, type, timestamp and context; the time is UTC and survives a round trip."""
+    # F-08 L-03
     moment = datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone(timedelta(hours=2)))
     try:
         raise ServerFault("down")
@@ -146,6 +148,7 @@ def test_usage_adds_up_and_an_unknown_cost_stays_unknown() -> None:
 
 
 def plan_result() -> PlanResult:
+    """A plan of three tasks, one of them a fan-out."""
     results = {"a": completed("a"), "b": failed("b"), "c": completed("c"), "c[0]": completed("c[0]")}
     return PlanResult(
         plan="p",

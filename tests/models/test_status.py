@@ -3,10 +3,11 @@
 import itertools
 
 import pytest
+
 from agentic_prefect.errors import IllegalTransition
 from agentic_prefect.models.status import TRANSITIONS, TaskStatus, may_follow, transition
 
-LIFE = "pending in_progress failed retrying in_progress failed retrying in_progress completed".split()
+LIFE = ["pending", "in_progress", "failed", "retrying", "in_progress", "failed", "retrying", "in_progress", "completed"]
 
 
 def test_a_task_may_fail_twice_and_then_complete() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import TaskResult
@@ -48,6 +48,9 @@ class Simulation:
     @property
     def results(self) -> Mapping[str, TaskResult]:
         return self.progress.results
+
+    def start_of(self, name: str) -> StartNode:
+        return next(each for each in self.actions if isinstance(each, StartNode) and each.name == name)
 
     def statuses(self) -> dict[str, str]:
         return {name: result.status.value for name, result in self.results.items()}
@@ -109,7 +112,7 @@ def _end(node: StartNode, script: Script, blueprint: Blueprint) -> TaskResult:
         return failed(node.name, "plan_invalid", node.fault)
     told = script.get(node.name, script.get(node.task_id))
     if callable(told):
-        return told(node)
+        return cast("TaskResult", told(node))
     if isinstance(told, str) and told.startswith("!"):
         return failed(node.name, told[1:])
     return completed(node.name, told)

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.testing.builders import make_plan
-
 from tests.plans.simulation import seen_input, simulate
 
 
@@ -22,6 +22,7 @@ class Case:
 
 
 def a(task_id: str, **fields: Any) -> dict[str, Any]:
+    """The fields of a task."""
     return {"id": task_id, **fields}
 
 
@@ -276,7 +277,7 @@ def test_a_skipped_task_names_the_root_of_it() -> None:
 def test_dependents_see_the_output_of_a_fallback() -> None:
     """Whoever refers to the failed task gets the fallback's output, and both results name each other."""  # F-29 F-30
     run = simulate(COVERED, {"write": "!refusal", "short": "brief"})
-    mail = next(action for action in run.actions if getattr(action, "name", "") == "mail")
+    mail = run.start_of("mail")
 
     assert seen_input(mail, run.blueprint) == "brief"
     assert [(each.task_id, each.relation) for each in run.results["write"].related] == [("short", "fallback")]
@@ -295,7 +296,7 @@ def test_a_failed_chain_keeps_every_error() -> None:
 def test_outputs_keep_order_and_length() -> None:
     """A failed item leaves a null in its place."""
     run = simulate(TOLERANT, {"list": [1, 2, 3], "each[0]": "A", "each[1]": "!refusal", "each[2]": "C"})
-    join = next(action for action in run.actions if getattr(action, "name", "") == "join")
+    join = run.start_of("join")
 
     assert seen_input(join, run.blueprint) == {"all": ["A", None, "C"]}
 

@@ -3,13 +3,13 @@
 import random
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.plans.progress import StartNode
 from agentic_prefect.testing.builders import make_plan
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tests.plans.simulation import Simulation, simulate
 
 CODES = ("refusal", "server", "timeout", "max_retries_exceeded")
@@ -50,6 +50,7 @@ def plans(draw: st.DrawFn) -> tuple[Plan, dict[str, Any]]:
 
 
 def run_in_order(plan: Plan, script: dict[str, Any], seed: int) -> Simulation:
+    """A run in which chance, seeded, decides what ends next."""
     chance = random.Random(seed)
     return simulate(plan, script, choose=lambda flying: chance.randrange(len(flying)))
 
@@ -68,6 +69,7 @@ def test_every_plan_comes_to_an_end(case: tuple[Plan, dict[str, Any]], seed: int
 
 
 def halts(plan: Plan) -> bool:
+    """Whether a failure may stop the plan."""
     return any(task.critical or getattr(task.on_failure, "kind", "") == "abort" for task in plan.tasks)
 
 

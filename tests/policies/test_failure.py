@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.task import TaskFields
@@ -29,10 +30,12 @@ BASE: dict[str, Any] = {
 
 
 def fields(**changes: Any) -> TaskFields:
+    """A task's effective fields."""
     return TaskFields.model_validate(BASE | changes)
 
 
 def errors(*codes: str) -> tuple[TaskError, ...]:
+    """One error of each code."""
     return tuple(error_of(code) for code in codes)
 
 

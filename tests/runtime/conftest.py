@@ -7,6 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
+
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
@@ -16,9 +20,6 @@ from agentic_prefect.runtime.plan_kind import PlanKind
 from agentic_prefect.runtime.services import Services, use
 from agentic_prefect.runtime.stop import StopSignal
 from agentic_prefect.testing.recording import RecordingObserver
-from prefect import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import State, TaskRun
 
 Behaviour = Callable[[Work], Awaitable[Any]]
 
@@ -109,3 +110,9 @@ async def states_of(task_run: TaskRun, last: str) -> list[str]:
         return names if last in names else None
 
     return await eventually(look)
+
+
+def upstream_of(task_run: TaskRun) -> set[str]:
+    """The ids of the task runs that a task run waited for."""
+    inputs = (each for several in task_run.task_inputs.values() for each in several)
+    return {str(each.id) for each in inputs if isinstance(each, TaskRunResult)}

@@ -5,12 +5,12 @@ import itertools
 from typing import Any
 
 import pytest
+
 from agentic_prefect.errors import CriticalError, RateLimited, Refused, ServerFault
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.ports import Work
 from agentic_prefect.testing.builders import make_plan
-
-from tests.runtime.conftest import Bench, states_of, task_runs
+from tests.runtime.conftest import Bench, states_of, task_runs, upstream_of
 
 pytestmark = [pytest.mark.prefect]
 
@@ -30,7 +30,8 @@ def fails(*errors: Exception) -> Any:
 
 
 async def test_a_failure_is_a_result(bench: Bench) -> None:
-    """A failing agent raises nothing into the flow: its error is data, with type, message, agent and attempt."""  # F-01 F-02 F-14 F-15 F-24 L-01
+    """A failing agent raises nothing into the flow: its error is data, with type, message, agent and attempt."""
+    # F-01 F-02 F-14 F-15 F-24 L-01
     result = await bench.run(
         make_plan({"id": "x", "agent": "w"}, agents={"w": {"role": "r"}}), x=fails(ValueError("x"))
     )
@@ -44,7 +45,8 @@ async def test_a_failure_is_a_result(bench: Bench) -> None:
 
 
 async def test_the_life_of_a_task_that_succeeds_late(bench: Bench) -> None:
-    """Two failures and a success give the whole sequence, old and new chained, and the waits show in Prefect."""  # F-06 F-09 F-18 F-26 A-03 A-12
+    """Two failures and a success give the whole sequence, old and new chained, and the waits show in Prefect."""
+    # F-06 F-09 F-18 F-26 A-03 A-12
     plan = make_plan({"id": "x", **FAST})
     result = await bench.run(plan, x=fails(ServerFault("1"), ServerFault("2")))
     changes = bench.observer.transitions("x")
@@ -71,13 +73,15 @@ async def test_retries_wait_as_long_as_the_provider_asks(bench: Bench) -> None:
 
 
 async def test_exhaustion(bench: Bench) -> None:
-    """Always failing: the exact number of attempts, a type of its own, every error, and the last one as the cause."""  # F-27 A-13 F-50
+    """Always failing: the exact number of attempts, a type of its own, every error, and the last one as the cause."""
+    # F-27 A-13 F-50
     result = await bench.run(
         make_plan({"id": "x", "retries": 2, **FAST}), x=fails(*(ServerFault(str(n)) for n in range(9)))
     )
     failure = result.results["x"]
 
-    assert failure.error is not None and failure.error.cause is not None
+    assert failure.error is not None
+    assert failure.error.cause is not None
     assert (failure.error.type, failure.attempts, failure.error.cause.message) == ("MaxRetriesExceededError", 3, "2")
     assert [error.message for error in failure.error.history] == ["0", "1", "2"]
     assert bench.observer.names("x")[-2:] == ["agentic.task.failed", "agentic.task.exhausted"]
@@ -113,7 +117,8 @@ async def test_a_final_timeout_is_called_so(bench: Bench) -> None:
 
 
 async def test_states_say_what_happened(bench: Bench) -> None:
-    """Partial failure, skipped, failed and completed look different in Prefect, each with its reason."""  # F-04 F-37 L-09
+    """Partial failure, skipped, failed and completed look different in Prefect, each with its reason."""
+    # F-04 F-37 L-09
     plan = make_plan(
         {"id": "good"}, {"id": "bad"}, {"id": "after_bad", "depends_on": "bad"}, {"id": "never", "when": False}
     )
@@ -132,7 +137,8 @@ async def test_states_say_what_happened(bench: Bench) -> None:
 
 
 async def test_a_covered_failure_leaves_the_plan_completed(bench: Bench) -> None:
-    """With a fallback the plan completes, the fallback is drawn after the failed task, and both name each other."""  # F-28 F-29 F-30
+    """With a fallback the plan completes, the fallback is drawn after the failed task, and both name each other."""
+    # F-28 F-29 F-30
     plan = make_plan(
         {"id": "write", "on_failure": {"fallback": ["short"]}},
         {"id": "short"},
@@ -140,7 +146,7 @@ async def test_a_covered_failure_leaves_the_plan_completed(bench: Bench) -> None
     )
     result = await bench.run(plan, write=fails(Refused("no")))
     runs = await task_runs(result.run_id, 3)
-    upstream = {str(each.id) for inputs in runs["short"].task_inputs.values() for each in inputs if hasattr(each, "id")}
+    upstream = upstream_of(runs["short"])
 
     assert result.status is PlanStatus.COMPLETED
     assert result.result_of("write").task_id == "short"
@@ -153,7 +159,7 @@ async def test_edges_are_visible(bench: Bench) -> None:
     plan = make_plan({"id": "a"}, {"id": "b"}, {"id": "c", "input": {"x": "{{ tasks.a.output }}"}, "after": "b"})
     result = await bench.run(plan)
     runs = await task_runs(result.run_id, 3)
-    upstream = {str(each.id) for inputs in runs["c"].task_inputs.values() for each in inputs if hasattr(each, "id")}
+    upstream = upstream_of(runs["c"])
 
     assert upstream == {str(runs["a"].id), str(runs["b"].id)}
 
@@ -201,7 +207,8 @@ async def test_a_critical_error_halts(bench: Bench) -> None:
 
 
 async def test_cancelling_keeps_what_was_finished(bench: Bench) -> None:
-    """Ctrl-C: the running call is cancelled, the run ends Cancelled, finished outputs are in the result."""  # C-10 CT-08
+    """Ctrl-C: the running call is cancelled, the run ends Cancelled, finished outputs are in the result."""
+    # C-10 CT-08
     cleaned: list[str] = []
 
     async def forever(work: Work) -> None:
@@ -238,7 +245,8 @@ async def test_cancelling_a_task_that_waits_for_its_retry(bench: Bench) -> None:
 
 
 async def test_a_plan_in_a_plan(bench: Bench) -> None:
-    """A sub-plan is a subflow: its output is the task's, its usage counts, its failure is the task's failure."""  # A-Q3 F-38
+    """A sub-plan is a subflow: its output is the task's, its usage counts, its failure is the task's failure."""
+    # A-Q3 F-38
     inner = {
         "name": "inner",
         "inputs": {"who": {"type": "string"}},
