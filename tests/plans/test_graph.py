@@ -83,6 +83,7 @@ def test_critical_path() -> None:
 def test_order_keeps_to_the_plan() -> None:
     """Among tasks that could come next the plan's order decides."""
     assert graph_of(task("z"), task("b", after="a"), task("a")).order == ("z", "a", "b")
+    assert graph_of(task("b", after="a"), task("a"), task("z")).order == ("a", "b", "z")
 
 
 def test_a_fallback_comes_after_what_it_stands_in_for() -> None:
