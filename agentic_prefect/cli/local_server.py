@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 from pydantic import ValidationError
 
+from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.errors import ConnectionLost
 from agentic_prefect.llm.local.exclusive import exclusive
 from agentic_prefect.llm.local.process import is_alive, terminate
@@ -64,6 +65,17 @@ class ServerRecord(Frozen):
         return str(self.port)
 
 
+class PortTaken(UsageError):
+    """Something else listens on the port that was asked for."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.port = port
+
+    def __str__(self) -> str:
+        return f"Port {self.port} is taken by another program. Choose another one with `--port`."
+
+
 class ServerDidNotStart(ConnectionLost):
     """The local Prefect server did not come up."""
 
@@ -95,6 +107,7 @@ class LocalServer:
             port: Which port; `None` takes a free one.
 
         Raises:
+            PortTaken: Something else listens there.
             ServerDidNotStart: It ended, or did not answer in time.
         """
         with exclusive(self.home / "server.lock", timeout_s=START_TIMEOUT_S):
@@ -102,7 +115,7 @@ class LocalServer:
             if record is not None:
                 return record, False
             self._stop_recorded()
-            return self._start(port or _free_port()), True
+            return self._start(_free_port(port)), True
 
     def stop(self) -> bool:
         """End the server; false when none was running."""
@@ -185,7 +198,12 @@ def answers(api_url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def _free_port(wanted: int | None) -> int:
+    """The port that is wanted, or a free one."""
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted or 0))
+        except OSError as error:
+            raise PortTaken(wanted or 0) from error
         return int(probe.getsockname()[1])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from agentic_prefect import run_plan
 from agentic_prefect.bootstrap import RunOptions, check
@@ -137,7 +138,7 @@ async def _run(name: str, inputs: Mapping[str, Any] | None = None, *, options: R
     return await run_plan(read_plan(name, folders=(shipped_folder(),)), inputs, options=options)
 
 
-def _search(query: str) -> dict[str, str]:
+def _search(query: str) -> JsonValue:
     return {"query": query, "reason": "it belongs to the answer"}
 
 

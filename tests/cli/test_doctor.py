@@ -1,0 +1,54 @@
+"""`doctor`: what it looks at, what it keeps to itself, and its exit code."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agentic_prefect.testing import ScriptedServer
+from tests.cli.conftest import Command
+from tests.prefect_server import free_port
+
+KEY = "sk-very-secret-4711"
+
+
+@pytest.mark.prefect
+def test_all_is_well(cli: Command, monkeypatch: pytest.MonkeyPatch, prefect_server: str) -> None:
+    """With a server and a key everything is fine; the key itself is never shown."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    done = cli("doctor")
+
+    assert done.code == 0, done.out
+    assert "prefect: 3.8" in done.out
+    assert f"Prefect server: answers at {prefect_server}" in done.out
+    assert "OPENAI_API_KEY is set" in done.out
+    assert "Global concurrency limits: " in done.out
+    assert "Model: openai/gpt-5-mini answers tasks that name no other" in done.out
+    assert KEY not in done.out + done.err
+
+
+def test_nobody_would_answer(cli: Command) -> None:
+    """Without a key and a local model the exit code is 5 and the ways out are named; a missing server is a note."""
+    findings = {each["subject"]: each for each in json.loads(cli("doctor", "--format", "json").out)}
+    done = cli("doctor")
+
+    assert done.code == 5
+    assert findings["Model"]["verdict"] == "bad"
+    assert "OPENAI_API_KEY" in findings["Model"]["fact"]
+    assert "agentic-prefect local fetch" in findings["Local model"]["remedy"]
+    assert findings["Prefect server"]["verdict"] == "note"
+
+
+def test_a_server_that_is_gone_is_wrong(program: Command, openai_env: ScriptedServer) -> None:
+    """A server that the settings name and that does not answer is what has to be mended."""
+    url = f"http://127.0.0.1:{free_port()}/api"
+
+    done = program(
+        "doctor", PREFECT_API_URL=url, PREFECT_INTEGRATIONS_AGENTIC_MODEL="openai/scripted", XDG_CACHE_HOME="/nowhere"
+    )
+
+    assert done.code == 5
+    assert f"WRONG  Prefect server: The Prefect server at '{url}' cannot be reached" in done.out
+    assert openai_env.count == 0
