@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, assert_never, cast
 
 from prefect.client.schemas.objects import State
-from prefect.utilities.annotations import allow_failure, quote
+from prefect.utilities.annotations import quote
 
 from agentic_prefect.models.events import TaskFallback, TaskSkipped, TaskStatusChanged
 from agentic_prefect.models.result import TaskResult
@@ -26,6 +26,7 @@ from agentic_prefect.ports import TaskKind
 from agentic_prefect.runtime.agent_task import execute, show_skipped
 from agentic_prefect.runtime.job import Job, end_events
 from agentic_prefect.runtime.services import Services
+from agentic_prefect.runtime.states import edge_from
 from agentic_prefect.runtime.work import Place, job_for
 
 LABEL_CHARS = 25
@@ -48,7 +49,7 @@ class Actions:
         self._jobs: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._shown: set[asyncio.Task[None]] = set()
-        self._states: dict[str, list[State[Any]]] = {}
+        self._edges: dict[str, list[State[Any]]] = {}
 
     def carry_out(self, action: Action) -> None:
         """Do it, without waiting for its end."""
@@ -90,7 +91,7 @@ class Actions:
             result, state = await execute(
                 job,
                 label=_label(start.name),
-                waits_for=[state for name in start.waits_for for state in self._states.get(name, ())],
+                waits_for=[edge for name in start.waits_for for edge in self._edges.get(name, ())],
                 tags=task.tags,
             )
             self._remember(split_name(start.name)[0], state)
@@ -105,16 +106,14 @@ class Actions:
     async def _show_skipped(self, result: TaskResult) -> None:
         shown = show_skipped.with_options(task_run_name=_label(result.task_id))
         causes = self._blueprint.graph.edges[result.task_id].all
-        waits_for = [allow_failure(state) for name in causes for state in self._states.get(name, ())]
+        waits_for = [edge for name in causes for edge in self._edges.get(name, ())]
         state: State[Any] = await cast(
             "Awaitable[State[Any]]", shown(quote(result), wait_for=waits_for or None, return_state=True)
         )
         self._remember(result.task_id, state)
 
     def _remember(self, task_id: str, state: State[Any]) -> None:
-        # Prefect keeps a run whose predecessor was cancelled from starting, `allow_failure` or not.
-        if state.is_completed() or state.is_failed():
-            self._states.setdefault(task_id, []).append(state)
+        self._edges.setdefault(task_id, []).append(edge_from(state))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         shown = asyncio.create_task(work)

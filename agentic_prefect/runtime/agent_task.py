@@ -9,7 +9,7 @@ from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Cancelled, Completed
 from prefect.tasks import Task
-from prefect.utilities.annotations import allow_failure, quote
+from prefect.utilities.annotations import quote
 from prefect.utilities.engine import emit_task_run_state_change_event
 
 from agentic_prefect.models.result import TaskResult
@@ -43,7 +43,7 @@ async def execute(
     Args:
         job: What to do.
         label: The name of the task run, at most about 25 characters to be readable.
-        waits_for: The final states of the task runs that it came after; they become the edges of the drawing.
+        waits_for: The runs that it came after (see `edge_from`); they become the arrows of the drawing.
         tags: Prefect tags for the task run.
 
     Returns:
@@ -53,9 +53,7 @@ async def execute(
     if tags:
         configured = configured.with_options(tags=list(tags))
     try:
-        state: State[Any] = await configured(
-            quote(job), wait_for=[allow_failure(state) for state in waits_for] or None, return_state=True
-        )
+        state: State[Any] = await configured(quote(job), wait_for=list(waits_for) or None, return_state=True)
     except asyncio.CancelledError:
         current = asyncio.current_task()
         if not job.stop_reason or current is None:

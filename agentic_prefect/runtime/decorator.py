@@ -24,6 +24,7 @@ from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.ports import TaskKind, Work
 from agentic_prefect.runtime.agent_task import execute, install_log_filter
 from agentic_prefect.runtime.services import RunInfo, Services, current_services
+from agentic_prefect.runtime.states import edge_from
 from agentic_prefect.runtime.work import Place, job_for
 
 P = ParamSpec("P")
@@ -32,7 +33,7 @@ OutputT = TypeVar("OutputT")
 KEPT_STATES = 10_000
 """How many task runs are remembered, to draw an edge from one to a task that is given its result."""
 
-_states: OrderedDict[str, State[Any]] = OrderedDict()
+_edges: OrderedDict[str, State[Any]] = OrderedDict()
 _calls: OrderedDict[str, int] = OrderedDict()
 
 
@@ -97,7 +98,7 @@ class AgentFunction(Generic[P, OutputT]):
         start = StartNode(self.task.id, self.task.id, None, Scope(given, {}), ())
         job = job_for(start, blueprint, services, kinds, Place(run_id, run_id, None, dispatcher.notify))
         job.key = _key_of_call(run_id, job.key)
-        waits_for = [state for result in upstream if (state := _states.get(result.run_id or "")) is not None]
+        waits_for = [edge for result in upstream if (edge := _edges.get(result.run_id or "")) is not None]
         result, state = await execute(job, label=self.task.id, waits_for=waits_for, tags=self.task.tags)
         results[self.task.id] = result
         await dispatcher.flush()
@@ -186,6 +187,6 @@ def _key_of_call(run_id: str, key: str | None) -> str | None:
 def _remember(result: TaskResult, state: State[Any]) -> None:
     if result.run_id is None:
         return
-    _states[result.run_id] = state
-    while len(_states) > KEPT_STATES:
-        _states.popitem(last=False)
+    _edges[result.run_id] = edge_from(state)
+    while len(_edges) > KEPT_STATES:
+        _edges.popitem(last=False)

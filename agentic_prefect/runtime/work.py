@@ -9,6 +9,7 @@ from agentic_prefect.models.events import Event
 from agentic_prefect.models.prompt import ContextItem
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.expressions import Scope, evaluate, references
+from agentic_prefect.plans.expressions.values import as_text
 from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.policies.failure import repairs_for, timeout_for
 from agentic_prefect.ports import TaskKind, Work
@@ -78,21 +79,14 @@ def _rendered(work: Work, task: AgentTask, scope: Scope, services: Services) -> 
 
 
 def _text(value: str, scope: Scope) -> str:
-    return value if "{{" not in value else str(evaluate(f" {value}", scope))[1:]
+    return as_text(evaluate(value, scope))
 
 
 def _context_item(text: str, scope: Scope) -> ContextItem:
     """What other tasks wrote is marked as such: it is shown to a model as data."""
     tasks = sorted(references(text).tasks)
-    value = evaluate(text, scope)
     source = f"task {', '.join(tasks)}" if tasks else ""
-    return ContextItem(
-        text=value if isinstance(value, str) else _text("{{ item }}", _only(value)), source=source, trusted=not tasks
-    )
-
-
-def _only(value: object) -> Scope:
-    return Scope({}, {}, item=value, index=None)
+    return ContextItem(text=_text(text, scope), source=source, trusted=not tasks)
 
 
 def _no_fingerprint(_: Work) -> str:
