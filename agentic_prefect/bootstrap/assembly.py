@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from agentic_prefect.agents.function_kind import FunctionKind
 from agentic_prefect.agents.importing import import_class
 from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRunner
 from agentic_prefect.bootstrap.options import RunOptions
+from agentic_prefect.errors import AgenticError
+from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.task import AgentTask
@@ -21,6 +24,7 @@ from agentic_prefect.observers.log import LogObserver
 from agentic_prefect.observers.prefect_events import PrefectEventObserver
 from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
 from agentic_prefect.plugins.kinds import installed_kinds
+from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.ports import Observer, TaskKind
 from agentic_prefect.prompting.builder import PromptBuilder
 from agentic_prefect.prompting.registry import PromptRegistry, default_registry
@@ -112,6 +116,17 @@ class Assembly:
     def plan_folders(self) -> tuple[Path, ...]:
         """Where stored plans lie."""
         return plan_folders([self.options.base_dir] if self.options.base_dir else [])
+
+    def warm_up(self, plan: Plan) -> None:
+        """Load what the first request would wait for: templates, the SDK, the clients. Faults show in the tasks."""
+        effective = effective_plan(plan, run=self.options.policy, settings=self.settings.policy())
+        with suppress(AgenticError):
+            self.builder.warm_up()
+            directory, _ = self.models.directory(plan)
+            for name in {task.model for task in effective.tasks if task.kind == "agent"}:
+                chat = directory.resolve(name).chat
+                if isinstance(chat, OpenAIModel):
+                    chat.warm_up()
 
     async def aclose(self) -> None:
         """Close what is held open."""

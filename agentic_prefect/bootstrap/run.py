@@ -1,5 +1,6 @@
 """The ways to run something: a plan on its own, a plan inside of a flow, a function as an agent task."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -41,10 +42,12 @@ async def run_plan(
     _require_plan(plan)
     assembly = Assembly(options, stop=stop)
     use(assembly.services)
+    warming = asyncio.create_task(asyncio.to_thread(assembly.warm_up, plan))
     try:
         state = await start(assembly.options.applied_to(plan), inputs or {}, run_name=assembly.options.run_name)
         return await result_in(state)
     finally:
+        await warming
         await assembly.aclose()
 
 

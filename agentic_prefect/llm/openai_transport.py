@@ -7,8 +7,10 @@ proxies, errors and server-sent events.
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, cast
 
 import openai
@@ -111,7 +113,7 @@ class OpenAITransport:
             max_retries=0,
             # Only reaching the server is limited here: the whole call has a deadline of its own.
             timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT_S),
-            http_client=self._http_client,
+            http_client=self._http_client or openai.DefaultAsyncHttpxClient(verify=_authorities()),
         )
         if not self._is_openai:
             client.organization = client.project = None
@@ -181,3 +183,9 @@ def _root_cause(error: BaseException) -> BaseException:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return error
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The trusted authorities. Reading them takes 50 ms, so all clients of the process share them."""
+    return ssl.create_default_context()

@@ -63,6 +63,10 @@ class PromptBuilder:
         record = PromptRecord(id=template.id, version=template.version, hash=program.hash, text=_joined(messages))
         return RenderedPrompt(messages=messages, record=record, dropped=dropped)
 
+    def warm_up(self) -> None:
+        """Compile the default template, which the first prompt would wait for."""
+        self._registry.program(self._registry.get(self._default))
+
     def template_for(self, work: Work, *, domain: str = "") -> PromptTemplate:
         """The template of a task: the one that it names, else the one for the domain, else the default.
 

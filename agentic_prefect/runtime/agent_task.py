@@ -120,11 +120,16 @@ def _record_cancelled(task_run: TaskRun | None, state: State[Any]) -> None:
 
 
 class HookNotices(logging.Filter):
-    """Drops the two log lines that Prefect writes about each call of a hook of ours: they tell a reader nothing."""
+    """Drops lines that tell nothing new: two for each call of a hook of ours, and one for each task that went well.
+
+    What a task came to, with its tokens and cost, stands in the flow run's log.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is kept."""
         message = record.msg if isinstance(record.msg, str) else ""
+        if record.levelno == logging.INFO and message.startswith("Finished in state"):
+            return getattr(record, "task_name", None) != run_attempt.name
         return not (message.startswith(("Running hook", "Hook")) and f"'{HOOK_PREFIX}" in message)
 
 
