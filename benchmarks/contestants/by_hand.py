@@ -31,7 +31,7 @@ async def layered() -> list[str]:
     async with AsyncOpenAI(max_retries=0) as client:
         states: list[Any] = []
         for layer in range(LAYERS):
-            calls = [
+            calls: list[Any] = [
                 answer.with_options(cache_key_fn=_key(layer, place))(
                     Opaque(client), layer, place, wait_for=states, return_state=True
                 )

@@ -97,7 +97,7 @@ def _headers(tree: ast.Module, lines: list[str]) -> Iterator[tuple[str, str]]:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 docstring = ast.get_docstring(node)
-                end = node.body[0].lineno - 1 if docstring is None else node.body[0].end_lineno
+                end = node.body[0].lineno - 1 if docstring is None else node.body[0].end_lineno or node.lineno
                 if end < len(lines) and lines[end].lstrip().startswith("#"):
                     end += 1
                 comments = "\n".join(line.partition("#")[2] for line in lines[node.lineno - 1 : end])
