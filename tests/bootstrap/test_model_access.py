@@ -46,7 +46,7 @@ def test_a_plan_without_models_asks_none() -> None:
 
 def test_nothing_at_all_names_the_ways_out() -> None:
     """The error names the variables, the local model and the rehearsal."""
-    with pytest.raises(PlanInvalid) as caught:
+    with pytest.raises(AuthenticationFailed) as caught:
         default_model_name(PLAN)
 
     message = str(caught.value)

@@ -25,7 +25,7 @@ TIMEOUT_S = 300.0
 
 Call = Callable[..., Done]
 
-pytestmark = [pytest.mark.local_model, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.local_model, pytest.mark.xdist_group("demo"), pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")
