@@ -13,7 +13,9 @@ from prefect.settings import (
     PREFECT_API_SSL_CERT_FILE,
     PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
     PREFECT_API_URL,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    PREFECT_SERVER_LOGGING_LEVEL,
     temporary_settings,
 )
 from rich.console import Console
@@ -98,24 +100,17 @@ def has_server() -> bool:
     return bool(PREFECT_API_URL.value())
 
 
-@contextmanager
-def prefects_log_aside(console: Console) -> Generator[None]:
-    """Keep Prefect's log off the terminal while the body runs; the server gets it as ever. Our own warnings stay."""
-    root, ours = logging.getLogger(), logging.getLogger("agentic_prefect")
-    taken = [each for each in root.handlers if type(each).__module__.startswith("prefect.")]
-    # Without any handler Python writes warnings to standard error by itself.
-    nothing, warnings = logging.NullHandler(), ConsoleHandler(console, level=logging.WARNING)
-    for handler in taken:
+def keep_prefects_log_aside(console: Console) -> None:
+    """Take Prefect's log off the terminal until this process ends; the server gets it as ever. Our own warnings stay.
+
+    It is not put back after the run: Prefect still writes lines while the process ends.
+    """
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each).__module__.startswith("prefect.")]:
         root.removeHandler(handler)
-    root.addHandler(nothing)
-    ours.addHandler(warnings)
-    try:
-        yield
-    finally:
-        ours.removeHandler(warnings)
-        root.removeHandler(nothing)
-        for handler in taken:
-            root.addHandler(handler)
+    # Without any handler Python writes warnings to standard error by itself.
+    root.addHandler(logging.NullHandler())
+    logging.getLogger("agentic_prefect").addHandler(ConsoleHandler(console, level=logging.WARNING))
 
 
 @contextmanager
@@ -129,11 +124,7 @@ def run_to_the_end(
     Raises:
         AgenticError: What kept the plan from running.
     """
-    settings: dict[Any, Any] = {PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: EPHEMERAL_START_S}
-    if not (PREFECT_API_URL.value() or "").startswith("https"):
-        # Each client reads the list of authorities, 30 ms, and none of them is asked over plain HTTP.
-        settings[PREFECT_API_TLS_INSECURE_SKIP_VERIFY] = True
-    with temporary_settings(settings), asyncio.Runner() as runner:
+    with temporary_settings(_prefect_settings()), asyncio.Runner() as runner:
         try:
             result = runner.run(_run(plan, inputs, options, progress, console))
         except httpx.TransportError as error:
@@ -143,6 +134,19 @@ def run_to_the_end(
                 raise
             raise NoServerOfItsOwn(str(error)) from error
         yield result
+
+
+def _prefect_settings() -> dict[Any, Any]:
+    settings: dict[Any, Any] = {}
+    if not has_server():
+        # For the server that Prefect starts for this run alone. It writes to this terminal.
+        settings[PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS] = EPHEMERAL_START_S
+        settings[PREFECT_SERVER_ANALYTICS_ENABLED] = False
+        settings[PREFECT_SERVER_LOGGING_LEVEL] = "CRITICAL"
+    if not (PREFECT_API_URL.value() or "").startswith("https"):
+        # Each client reads the list of authorities, 30 ms, and none of them is asked over plain HTTP.
+        settings[PREFECT_API_TLS_INSECURE_SKIP_VERIFY] = True
+    return settings
 
 
 async def _run(

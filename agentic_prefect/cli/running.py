@@ -72,7 +72,7 @@ def execute(request: Request) -> ExitCode:
     )
     with ExitStack() as stack:
         if not verbose:
-            stack.enter_context(engine.prefects_log_aside(console))
+            engine.keep_prefects_log_aside(console)
         warnings = engine.require_runnable(plan, options)
         if not quiet:
             _announce(console, warnings, has_server=engine.has_server())

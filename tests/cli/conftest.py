@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import subprocess
 import sys
@@ -40,6 +41,8 @@ def _empty_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command line in this process."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    for logger in (logging.getLogger(), logging.getLogger("agentic_prefect")):
+        monkeypatch.setattr(logger, "handlers", list(logger.handlers))
 
     def call(*arguments: object, stdin: str = "") -> Done:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))

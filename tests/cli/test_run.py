@@ -186,3 +186,20 @@ def test_the_failure_of_a_model_is_in_the_result(cli: Command, plan_file: Path, 
     assert done.code == 4
     assert json.loads(done.out)["results"]["first"]["error"]["code"] == "authentication"
     assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+def test_a_run_without_a_server_brings_its_own(program: Command, plan_file: Path, tmp_path: Path) -> None:
+    """Where no server is set Prefect starts one for the run, and what that one writes stays off the terminal."""
+    done = program(
+        *("rehearse", plan_file),
+        PREFECT_API_URL="",
+        PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="true",
+        PREFECT_HOME=str(tmp_path / "home"),
+    )
+    lines = done.err.splitlines()
+
+    assert done.code == 0, done.err
+    assert lines[0] == "No Prefect server is set (PREFECT_API_URL), so one is started for this run alone."
+    assert all(line.startswith(("Plan 'small'", "Task '")) for line in lines[1:]), done.err
+    assert "Run:" not in done.out
