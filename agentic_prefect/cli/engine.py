@@ -34,6 +34,9 @@ SERVER_TIMEOUT_S: Final = 5.0
 EPHEMERAL_START_S: Final = 120
 """How long Prefect may take to start a server for one run; its default of 20 s is short on a busy machine."""
 
+OWN_HANDLERS: Final = ("prefect._internal", "uvicorn", "fastapi")
+"""Loggers to which Prefect gives handlers of their own that write to the terminal."""
+
 
 class ServerUnreachable(ConnectionLost):
     """The Prefect server that the settings name does not answer."""
@@ -105,11 +108,11 @@ def keep_prefects_log_aside(console: Console) -> None:
 
     It is not put back after the run: Prefect still writes lines while the process ends.
     """
-    root = logging.getLogger()
-    for handler in [each for each in root.handlers if type(each).__module__.startswith("prefect.")]:
-        root.removeHandler(handler)
-    # Without any handler Python writes warnings to standard error by itself.
-    root.addHandler(logging.NullHandler())
+    for logger in map(logging.getLogger, ("", *OWN_HANDLERS)):
+        for handler in [each for each in logger.handlers if type(each).__module__.startswith("prefect.")]:
+            logger.removeHandler(handler)
+        # Without any handler Python writes warnings to standard error by itself.
+        logger.addHandler(logging.NullHandler())
     logging.getLogger("agentic_prefect").addHandler(ConsoleHandler(console, level=logging.WARNING))
 
 

@@ -41,7 +41,7 @@ def _empty_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command line in this process."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    for logger in (logging.getLogger(), logging.getLogger("agentic_prefect")):
+    for logger in map(logging.getLogger, ("", "agentic_prefect", "prefect._internal", "uvicorn", "fastapi")):
         monkeypatch.setattr(logger, "handlers", list(logger.handlers))
 
     def call(*arguments: object, stdin: str = "") -> Done:
@@ -57,9 +57,10 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def program(tmp_path: Path) -> Command:
-    """The installed program, in a process of its own."""
+    """The installed program, in a process of its own; a variable that is `None` is not set for it."""
 
-    def call(*arguments: object, stdin: str = "", **variables: str) -> Done:
+    def call(*arguments: object, stdin: str = "", **variables: str | None) -> Done:
+        environment = {**os.environ, **variables}
         ended = subprocess.run(
             [str(PROGRAM), *map(str, arguments)],
             input=stdin,
@@ -68,7 +69,7 @@ def program(tmp_path: Path) -> Command:
             timeout=TIMEOUT_S,
             check=False,
             cwd=tmp_path,
-            env={**os.environ, **variables},
+            env={name: value for name, value in environment.items() if value is not None},
         )
         return Done(ended.returncode, ended.stdout, ended.stderr)
 

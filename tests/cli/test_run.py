@@ -193,7 +193,7 @@ def test_a_run_without_a_server_brings_its_own(program: Command, plan_file: Path
     """Where no server is set Prefect starts one for the run, and what that one writes stays off the terminal."""
     done = program(
         *("rehearse", plan_file),
-        PREFECT_API_URL="",
+        PREFECT_API_URL=None,
         PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="true",
         PREFECT_HOME=str(tmp_path / "home"),
     )
