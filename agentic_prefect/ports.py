@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, ModelSettings, OutputSchema
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import Event
+from agentic_prefect.models.intervention import Decision, Intervention
 from agentic_prefect.models.prompt import ContextItem, PromptRecord, RenderedPrompt
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
@@ -20,10 +22,19 @@ class Trail:
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
     prompt: PromptRecord | None = None
+    decisions: tuple[Decision, ...] = ()
+
+    def decided(self, decision: Decision) -> None:
+        """Add what people decided."""
+        self.decisions = (*self.decisions, decision)
 
     def spent(self, usage: Usage) -> None:
         """Add what one call consumed."""
         self.usage = self.usage + usage
+
+
+async def _nobody(intervention: Intervention) -> Decision:
+    raise PlanInvalid(f"Task {intervention.task_id!r} asks people, and nobody can be asked here.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,8 @@ class Work:
     trail: Trail = field(default_factory=Trail)
     stop_reason: Callable[[], str] = lambda: ""
     """Why the work is being cancelled; empty while it is not."""
+    ask: Callable[[Intervention], Awaitable[Decision]] = _nobody
+    """Asks people, and waits; the default decision holds when nobody decides in time."""
 
 
 @runtime_checkable
@@ -125,6 +138,34 @@ class FlushingObserver(Observer, Protocol):
 
     def flush(self) -> Awaitable[None]:
         """Write what is pending. Called from time to time during a run, and once at its end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where a question can be answered."""
+
+    run_id: str | None = None
+    """The flow run that waits for the answer; `None` when none does."""
+    url: str | None = None
+    """The page to answer on; `None` when there is none."""
+    escalated: bool = False
+    """Whether it is asked anew since nobody has answered for too long."""
+
+
+class HumanGate(Protocol):
+    """A way to ask people."""
+
+    def ask(self, intervention: Intervention, opened: Callable[[Opening], None]) -> Awaitable[Decision]:
+        """What people decided, or the intervention's default once its deadline has passed.
+
+        Called within the run's own flow, so that it may start a subflow. It is cancelled when the answer is no longer
+        needed.
+
+        Args:
+            intervention: What is asked.
+            opened: To be called as soon as somebody can answer, and once more when the question is escalated.
+        """
         ...
 
 

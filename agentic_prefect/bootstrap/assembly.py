@@ -3,18 +3,25 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
+from prefect.blocks.system import Secret
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
+from pydantic import SecretStr
 
 from agentic_prefect.agents.agent_kind import AgentKind
 from agentic_prefect.agents.function_kind import FunctionKind
+from agentic_prefect.agents.human_kind import HumanKind
 from agentic_prefect.agents.importing import import_class
 from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRunner
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import AgenticError
+from agentic_prefect.interventions.desk import Nobody
+from agentic_prefect.interventions.prefect_gate import PrefectGate
 from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.plan import Plan
@@ -25,7 +32,7 @@ from agentic_prefect.observers.prefect_events import PrefectEventObserver
 from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
 from agentic_prefect.plugins.kinds import installed_kinds
 from agentic_prefect.policies.effective import effective_plan
-from agentic_prefect.ports import Observer, TaskKind
+from agentic_prefect.ports import HumanGate, Observer, TaskKind
 from agentic_prefect.prompting.builder import PromptBuilder
 from agentic_prefect.prompting.registry import PromptRegistry, default_registry
 from agentic_prefect.runtime.links import run_url
@@ -69,7 +76,21 @@ class Assembly:
             options=self.options.policy,
             settings=self.settings.policy(),
             stop=self._stop,
+            gate=self.gate,
+            renew_key=self.renew_key,
         )
+
+    @cached_property
+    def gate(self) -> HumanGate:
+        """How people are asked: in the Prefect UI where there is one, else at this run's terminal, else not at all."""
+        if self.options.rehearse or not (self.options.attended or run_url("")):
+            return Nobody(_now)
+        return PrefectGate(_now, run_url)
+
+    async def renew_key(self, plan: Plan, task: AgentTask, secret_block: str) -> None:
+        """Give the connection of a task the key in a Prefect Secret block, for as long as this run lasts."""
+        block: Any = await cast(Any, Secret.aload)(secret_block)
+        self.models.connections(plan).renew_key(task.model, SecretStr(str(block.get())))
 
     def kinds(self, info: RunInfo) -> Mapping[str, TaskKind]:
         """The kinds of tasks for one run."""
@@ -77,6 +98,7 @@ class Assembly:
             **installed_kinds(),
             "agent": self.agent_kind(info.plan, info.run_id, info.parent_run_id),
             "function": FunctionKind(self.settings.allowed_packages),
+            "human": HumanKind(),
             "plan": PlanKind(self.find_plan, info.lineage),
         }
 
@@ -131,6 +153,10 @@ class Assembly:
     async def aclose(self) -> None:
         """Close what is held open."""
         await self.models.aclose()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _run_log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:

@@ -28,6 +28,8 @@ class RunOptions:
     """Answer every model call from the output schema, without a provider."""
     faults: Sequence[str] = ()
     """Failures to inject into a rehearsal, as `task:codexN`, such as `search:429x2`."""
+    attended: bool = False
+    """Whether somebody sits at this run's terminal and can be asked there."""
     base_dir: Path | None = None
     """The folder from which a plan's relative paths are meant."""
     run_name: str | None = None

@@ -20,7 +20,7 @@ from agentic_prefect.plugins.kinds import installed_kinds
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.work import Place, job_for
 
-KINDS = frozenset({"agent", "function", "plan"})
+KINDS = frozenset({"agent", "function", "human", "plan"})
 """The kinds of tasks that come with the package."""
 
 
@@ -34,7 +34,6 @@ def known(plan: Plan, options: RunOptions | None = None) -> Known:
         schemas=frozenset(assembly.schemas.list()),
         prompts=frozenset(template.id for template in assembly.prompts),
         connections=None if assembly.options.rehearse else assembly.models.names(plan),
-        humans=False,
     )
 
 

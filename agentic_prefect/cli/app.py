@@ -20,6 +20,7 @@ COMMANDS: Final = (
     ("validate", "validate:validate", PLANS, "Check a plan and report every problem in it."),
     ("graph", "graph:graph", PLANS, "Draw a plan."),
     ("explain", "explain:explain", PLANS, "Show what holds for a task, where each value was set, and its prompt."),
+    ("interventions", "interventions:app", PLANS, "See the questions that wait for people, and answer them."),
     ("init", "init:init", SETUP, "Write a plan, a flow and a deployment to begin with."),
     ("doctor", "doctor:doctor", SETUP, "Check versions, server, keys, local model and limits."),
     ("local", "local:app", SETUP, "Fetch, start and stop a small model on this machine."),

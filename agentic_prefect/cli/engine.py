@@ -6,11 +6,11 @@ import os
 import signal
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
 from prefect.settings import (
-    PREFECT_API_SSL_CERT_FILE,
     PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
     PREFECT_API_URL,
     PREFECT_SERVER_ANALYTICS_ENABLED,
@@ -21,31 +21,21 @@ from prefect.settings import (
 from rich.console import Console
 
 from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan
+from agentic_prefect.cli.answering import Answering
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.progress import ConsoleHandler, Progress
+from agentic_prefect.cli.server import ServerUnreachable, require_server
 from agentic_prefect.errors import ConnectionLost
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.plans.problems import PlanProblems, Problem, errors_in
 from agentic_prefect.runtime.stop import StopSignal
 
-SERVER_TIMEOUT_S: Final = 5.0
-"""How long the server may take to say that it is well."""
 EPHEMERAL_START_S: Final = 120
 """How long Prefect may take to start a server for one run; its default of 20 s is short on a busy machine."""
 
 OWN_HANDLERS: Final = ("prefect._internal", "uvicorn", "fastapi")
 """Loggers to which Prefect gives handlers of their own that write to the terminal."""
-
-
-class ServerUnreachable(ConnectionLost):
-    """The Prefect server that the settings name does not answer."""
-
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(
-            f"The Prefect server at {url!r} cannot be reached: {why}. Start it (`prefect server start`, or "
-            f"`agentic-prefect dev`), correct PREFECT_API_URL, or unset it to have a server for this run alone."
-        )
 
 
 class NoServerOfItsOwn(ConnectionLost):
@@ -72,30 +62,6 @@ def require_runnable(plan: Plan, options: RunOptions) -> tuple[Problem, ...]:
     default_model_name(plan, options)
     require_server()
     return problems
-
-
-def require_server() -> None:
-    """Make sure that the Prefect server of the settings answers. Without one Prefect starts one by itself.
-
-    Raises:
-        ServerUnreachable: It does not.
-    """
-    url = PREFECT_API_URL.value()
-    if not url:
-        return
-    verify: Any = str(PREFECT_API_SSL_CERT_FILE.value() or "") or not PREFECT_API_TLS_INSECURE_SKIP_VERIFY.value()
-    try:
-        answer = httpx.get(
-            f"{url.rstrip('/')}/health",
-            timeout=SERVER_TIMEOUT_S,
-            # Loading the list of authorities takes longer than asking a server on this machine.
-            verify=verify if url.startswith("https") else False,
-        )
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise ServerUnreachable(url, str(error) or type(error).__name__) from error
-    # A server that asks for a login answers 401 or 403 here, and Prefect's client has the login.
-    if answer.status_code >= 500 or answer.status_code == 404:
-        raise ServerUnreachable(url, f"it answered HTTP {answer.status_code}")
 
 
 def has_server() -> bool:
@@ -168,8 +134,13 @@ async def _run(
     with suppress(NotImplementedError):  # on Windows; there Ctrl-C ends the process at once
         # It stays for as long as the loop is open, so that it is heard while threads are waited for.
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
-    ticking = asyncio.create_task(progress.keep_going())
+    beside = [asyncio.create_task(progress.keep_going())]
+    if options.attended:
+        answering = Answering(console, progress)
+        options = replace(options, observers=[*options.observers, answering])
+        beside.append(asyncio.create_task(answering.keep_going()))
     try:
         return await run_plan(plan, inputs, options=options, stop=stop)
     finally:
-        ticking.cancel()
+        for each in beside:
+            each.cancel()

@@ -11,9 +11,9 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 
 from agentic_prefect.bootstrap import RunOptions, default_model_name
-from agentic_prefect.cli.engine import ServerUnreachable, require_server
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.places import local_model_folder
+from agentic_prefect.cli.server import ServerUnreachable, require_server
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.llm.local import service
 from agentic_prefect.models.base import Frozen

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -37,6 +37,10 @@ class Progress(Protocol):
         """Refresh what is seen until cancelled."""
         ...
 
+    def making_room(self) -> AbstractContextManager[None]:
+        """Draw nothing while the body runs: somebody types."""
+        ...
+
     def close(self) -> None:
         """Leave the terminal as it should be left. Closing again does nothing."""
         ...
@@ -54,6 +58,10 @@ class Silence:
 
     async def keep_going(self) -> None:
         """Nothing has to be refreshed."""
+
+    def making_room(self) -> AbstractContextManager[None]:
+        """Nothing is drawn anyway."""
+        return nullcontext()
 
     def close(self) -> None:
         """Nothing was opened."""
@@ -86,8 +94,18 @@ class LiveTable(Silence):
     async def keep_going(self) -> None:
         """Draw the table from time to time."""
         while True:
-            self._display.update(self._view(), refresh=True)
+            if self._display.is_started:
+                self._display.update(self._view(), refresh=True)
             await asyncio.sleep(REFRESH_S)
+
+    @contextmanager
+    def making_room(self) -> Generator[None]:
+        """Leave the table as it is while the body runs, and draw it anew below."""
+        self._display.stop()
+        try:
+            yield
+        finally:
+            self._display.start()
 
     def close(self) -> None:
         """Draw the table a last time and give the terminal back."""

@@ -60,6 +60,7 @@ def execute(request: Request) -> ExitCode:
         # Prefect takes more than a second to load; what is said above this line is said at once.
         from agentic_prefect.bootstrap import RunOptions
         from agentic_prefect.cli import engine
+        from agentic_prefect.cli.answering import is_attended
 
     console, quiet, verbose = stderr(), request.verbosity.quiet, request.verbosity.verbose > 0
     options = RunOptions(
@@ -67,6 +68,7 @@ def execute(request: Request) -> ExitCode:
         max_concurrency=flags.max_concurrency,
         budget=budget,
         rehearse=request.rehearse,
+        attended=is_attended() and not quiet,
         faults=request.faults,
         base_dir=folder_of(request.plan),
     )

@@ -92,6 +92,21 @@ class Connections:
         """US dollars for `usage` of a connection's model; `None` when nobody knows."""
         return price(model, usage, base_url=base_url_of(self._connections[connection]))
 
+    def renew_key(self, name: str | None, key: SecretStr) -> None:
+        """Use another key for the connection of a model from the next call on.
+
+        Args:
+            name: The model, as for `resolve`.
+            key: The new key; it is kept in memory only.
+
+        Raises:
+            PlanInvalid: No such connection.
+        """
+        first = (name or "").partition("/")[0]
+        connection = first if first in self._connections else self._default_for(name)
+        self._connections[connection] = self._connections[connection].model_copy(update={"api_key": key})
+        self._clients.pop(connection, None)
+
     async def aclose(self) -> None:
         """Close what the clients hold open in the running event loop."""
         for client in self._open:

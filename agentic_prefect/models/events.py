@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from agentic_prefect.models.asking import DecisionAction, Priority
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.status import PlanStatus, TaskStatus
@@ -121,6 +122,53 @@ class TaskFallback(TaskEventBase):
     """The task that is tried in its place."""
 
 
+class InterventionEventBase(TaskEventBase):
+    """What every event of a question to a person carries."""
+
+    intervention_id: str
+
+
+class InterventionRequested(InterventionEventBase):
+    """A person is asked about a task, which waits."""
+
+    name: Literal["agentic.intervention.requested"] = "agentic.intervention.requested"
+    question: str
+    error: TaskError | None = None
+    actions: tuple[DecisionAction, ...]
+    """What may be decided; the likeliest to help first."""
+    priority: Priority
+    deadline_s: float | None = None
+    """Seconds until the default is taken; `None` waits without end."""
+    default: DecisionAction
+    """What holds when nobody decides."""
+    escalated: bool = False
+    """Whether it is asked anew since nobody has answered for too long."""
+    waiting_run_id: str | None = None
+    """The flow run that waits for the answer; `None` when the question is asked elsewhere."""
+    url: str | None = None
+    """Where to answer; `None` when there is no page for it."""
+
+
+class InterventionResolved(InterventionEventBase):
+    """A person decided."""
+
+    name: Literal["agentic.intervention.resolved"] = "agentic.intervention.resolved"
+    action: DecisionAction
+    comment: str = ""
+    by: str = ""
+    """Who; empty when that is not known."""
+
+
+class InterventionExpired(InterventionEventBase):
+    """Nobody decided, and the question is closed."""
+
+    name: Literal["agentic.intervention.expired"] = "agentic.intervention.expired"
+    action: DecisionAction
+    """What is done in place of a decision."""
+    reason: str
+    """Why nobody decided."""
+
+
 Event = Annotated[
     PlanStarted
     | PlanCompleted
@@ -133,6 +181,9 @@ Event = Annotated[
     | TaskFailed
     | TaskExhausted
     | TaskSkipped
-    | TaskFallback,
+    | TaskFallback
+    | InterventionRequested
+    | InterventionResolved
+    | InterventionExpired,
     Field(discriminator="name"),
 ]

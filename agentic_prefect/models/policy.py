@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 from agentic_prefect.errors import ErrorCode
+from agentic_prefect.models.asking import Asking
 from agentic_prefect.models.base import Frozen
 
 
@@ -27,10 +28,12 @@ class Abort(Frozen):
     kind: Literal["abort"] = "abort"
 
 
-class AskHuman(Frozen):
-    """A person decides."""
+class AskHuman(Asking):
+    """People decide."""
 
     kind: Literal["ask_human"] = "ask_human"
+    fallback: tuple[str, ...] = ()
+    """Ids of the tasks that they may have tried in its place."""
 
 
 class Fallback(Frozen):
@@ -47,15 +50,33 @@ def _expand_action(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     fields = cast("Mapping[str, Any]", value)
-    if "fallback" not in fields or "kind" in fields:
+    if "kind" in fields:
         return fields
-    chain = fields["fallback"]
-    rest = {key: item for key, item in fields.items() if key != "fallback"}
-    return {"kind": "fallback", "chain": [chain] if isinstance(chain, str) else chain, **rest}
+    if "ask_human" in fields and isinstance(fields["ask_human"], Mapping):
+        asking = dict(cast("Mapping[str, Any]", fields["ask_human"]))
+        if "fallback" in asking:
+            asking["fallback"] = _as_list(asking["fallback"])
+        return {"kind": "ask_human", **asking, **_without(fields, "ask_human")}
+    if "fallback" in fields:
+        return {"kind": "fallback", "chain": _as_list(fields["fallback"]), **_without(fields, "fallback")}
+    return fields
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _without(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: item for key, item in fields.items() if key != name}
 
 
 def _shorten_action(action: Any) -> Any:
-    return {"fallback": list(action.chain)} if isinstance(action, Fallback) else action.kind
+    if isinstance(action, Fallback):
+        return {"fallback": list(action.chain)}
+    if isinstance(action, AskHuman):
+        said = action.model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
+        return {"ask_human": said} if said else action.kind
+    return action.kind
 
 
 FailureAction = Annotated[
@@ -63,7 +84,10 @@ FailureAction = Annotated[
     BeforeValidator(_expand_action),
     PlainSerializer(_shorten_action, return_type=Any),
 ]
-"""What follows when a task has finally failed. Written as a word, or as `{fallback: [task, ...]}`."""
+"""What follows when a task has finally failed.
+
+Written as a word, as `{fallback: [task, ...]}`, or as `{ask_human: {deadline_s: 3600, default: skip}}`.
+"""
 
 BackoffKind = Literal["none", "constant", "linear", "exponential"]
 
@@ -90,10 +114,12 @@ def _expand_rule(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     fields = cast("Mapping[str, Any]", value)
-    if "fallback" not in fields or "then" in fields:
+    if "then" in fields:
         return fields
-    rest = {key: item for key, item in fields.items() if key != "fallback"}
-    return {**rest, "then": {"fallback": fields["fallback"]}}
+    for word in ("fallback", "ask_human"):
+        if word in fields:
+            return {**_without(fields, word), "then": {word: fields[word]}}
+    return fields
 
 
 class FailureRule(Frozen):

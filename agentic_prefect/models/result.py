@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 from agentic_prefect.errors import TaskFailed
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.error import TaskError
+from agentic_prefect.models.intervention import Decision
 from agentic_prefect.models.prompt import PromptRecord
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
@@ -51,6 +52,8 @@ class TaskResult(Frozen, Generic[OutputT]):
     """The prompt of the last attempt; `None` for work without a model."""
     related: tuple[Related, ...] = ()
     verdict: Verdict | None = None
+    decisions: tuple[Decision, ...] = ()
+    """What was decided about it, by people or by a deadline, in order."""
     cached: bool = False
     """Whether the stored result of an earlier attempt at the same work was used, at no cost."""
     run_id: str | None = None

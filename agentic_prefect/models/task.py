@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.asking import Asking
 from agentic_prefect.models.budget import Budget
 
 
@@ -22,7 +23,7 @@ class TaskFields(PolicyFields):
     """Every field of a task but its id; a plan's `defaults` may set any of them."""
 
     kind: str = "agent"
-    """What executes it: `agent`, `function`, `plan`, or a kind that a plugin brings."""
+    """What executes it: `agent`, `function`, `plan`, `human`, or a kind that a plugin brings."""
     agent: str | None = None
     """Name of an agent of the plan; `None` is a plain assistant."""
     description: str = ""
@@ -51,6 +52,8 @@ class TaskFields(PolicyFields):
     """For `capability`: its name."""
     plan: str | dict[str, Any] | None = None
     """For `plan`: a stored plan's name, a path relative to this plan's file, or a whole plan."""
+    ask: Asking | None = None
+    """For `human`: how long people may take, what holds if nobody answers, how many must agree."""
     checks: tuple[Any, ...] = ()
     budget: Budget | None = None
     priority: int = 0

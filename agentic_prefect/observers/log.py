@@ -5,6 +5,9 @@ from typing import Any, assert_never
 
 from agentic_prefect.models.events import (
     Event,
+    InterventionExpired,
+    InterventionRequested,
+    InterventionResolved,
     PlanBudgetExceeded,
     PlanCancelled,
     PlanCompleted,
@@ -60,8 +63,35 @@ def _line(event: Event) -> tuple[int, str]:
                 f"Plan {event.plan!r} has reached its budget at task {event.task_id!r}, having used "
                 f"{spent(event.usage)}: {_cut(event.reason)}"
             )
+        case InterventionRequested() | InterventionResolved() | InterventionExpired():
+            return _question_line(event)
         case _:
             return _task_line(event)
+
+
+def _question_line(event: InterventionRequested | InterventionResolved | InterventionExpired) -> tuple[int, str]:
+    match event:
+        case InterventionRequested():
+            again = " still" if event.escalated else ""
+            limit = f" within {duration(event.deadline_s)}" if event.deadline_s is not None else ""
+            where = f" at {event.url}" if event.url else ""
+            how = (
+                f" or with `agentic-prefect interventions respond {event.waiting_run_id}`"
+                if event.waiting_run_id
+                else ""
+            )
+            return logging.WARNING, (
+                f"Task {event.task_id!r}{again} waits for a person: {_cut(event.question)} Answer{limit}{where}{how}"
+            )
+        case InterventionResolved():
+            said = f": {_cut(event.comment)}" if event.comment else ""
+            who = event.by or "somebody"
+            return logging.INFO, f"Task {event.task_id!r}: {who} decided {event.action.replace('_', ' ')!r}{said}"
+        case InterventionExpired():
+            action = event.action.replace("_", " ")
+            return logging.WARNING, f"Task {event.task_id!r}: {action!r} holds by default. {_cut(event.reason)}"
+        case _:
+            assert_never(event)
 
 
 _TaskEvent = (

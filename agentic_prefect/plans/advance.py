@@ -2,7 +2,16 @@
 
 from typing import assert_never
 
-from agentic_prefect.plans.progress import Action, Blueprint, CancelAsked, Halt, NodeEnded, Outcome, Progress
+from agentic_prefect.plans.progress import (
+    Action,
+    Blueprint,
+    CancelAsked,
+    Halt,
+    NodeEnded,
+    Outcome,
+    PersonDecided,
+    Progress,
+)
 from agentic_prefect.plans.step import Step
 
 
@@ -21,6 +30,8 @@ def advance(blueprint: Blueprint, progress: Progress, outcome: Outcome) -> tuple
             step.node_ended(name, result)
         case CancelAsked(reason=reason):
             step.halt(Halt(reason, cancelled=True), cancel_running=True)
+        case PersonDecided(task_id=task_id, decision=decision):
+            step.person_decided(task_id, decision)
         case _:
             assert_never(outcome)
     return step.end()

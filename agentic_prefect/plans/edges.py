@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.policy import Fallback
+from agentic_prefect.models.policy import AskHuman, Fallback
 from agentic_prefect.models.task import AgentTask, TaskFields
 from agentic_prefect.plans.expressions import references
 
@@ -56,7 +56,12 @@ def _only_looks(path: tuple[str, ...]) -> bool:
 def fallbacks_of(task: TaskFields) -> tuple[str, ...]:
     """Every task that may stand in for this one, whatever goes wrong, in the order of the chains."""
     actions = [task.on_failure, *(rule.then for rule in (task.failure_policy or {}).values())]
-    return tuple(dict.fromkeys(name for action in actions if isinstance(action, Fallback) for name in action.chain))
+    chains = [
+        action.chain if isinstance(action, Fallback) else action.fallback
+        for action in actions
+        if isinstance(action, Fallback | AskHuman)
+    ]
+    return tuple(dict.fromkeys(name for chain in chains for name in chain))
 
 
 def owners_by_fallback(plan: Plan) -> Mapping[str, tuple[str, ...]]:

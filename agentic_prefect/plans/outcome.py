@@ -11,7 +11,7 @@ from agentic_prefect.plans.progress import Blueprint, Progress, Views, failure_a
 def plan_status(blueprint: Blueprint, progress: Progress) -> tuple[PlanStatus, str]:
     """The status of a plan that is done, and the reason unless it completed.
 
-    A failure that a fallback covers, or whose task says `continue`, does not count.
+    A failure that a fallback covers, whose task says `continue`, or that a person let pass, does not count.
     """
     if progress.halt is not None:
         return (PlanStatus.CANCELLED if progress.halt.cancelled else PlanStatus.FAILED), progress.halt.reason
@@ -32,6 +32,7 @@ def uncovered_failures(blueprint: Blueprint, progress: Progress) -> tuple[str, .
         if (result := progress.results.get(task.id)) is not None
         and result.status is TaskStatus.FAILED
         and task.id not in progress.covers
+        and task.id not in progress.tolerated
         and not isinstance(failure_action(blueprint, task.id, result), Continue)
         and not blueprint.graph.fallback_for.get(task.id)
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from agentic_prefect.models.intervention import Decision
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.policy import Continue, FailureAction
+from agentic_prefect.models.policy import AskHuman, Continue, FailureAction
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.models.task import AgentTask
@@ -96,6 +97,14 @@ class Progress:
     """Skipped task -> the task at the root of it."""
     triggered: frozenset[str] = frozenset()
     """Fallback tasks that were called upon."""
+    awaiting: frozenset[str] = frozenset()
+    """Failed tasks about which a person is being asked; they are not settled and take up no place."""
+    decisions: Mapping[str, tuple[Decision, ...]] = field(default_factory=dict[str, tuple[Decision, ...]])
+    """What was decided about failed tasks, by task id."""
+    edited: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Inputs that people gave in place of a task's own, by task id."""
+    tolerated: frozenset[str] = frozenset()
+    """Failed tasks of which a person said that what needs them goes on without."""
     halt: Halt | None = None
 
     def is_done(self, blueprint: Blueprint) -> bool:
@@ -118,7 +127,15 @@ class CancelAsked:
     reason: str
 
 
-Outcome = NodeEnded | CancelAsked
+@dataclass(frozen=True, slots=True)
+class PersonDecided:
+    """A person, or the deadline in their place, decided about a failed task."""
+
+    task_id: str
+    decision: Decision
+
+
+Outcome = NodeEnded | CancelAsked | PersonDecided
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +151,10 @@ class StartNode:
     """The tasks that it came after, for the drawing."""
     fallback_for: str | None = None
     fault: str = ""
+    before: TaskResult | None = None
+    """How it ended before a person asked for another try; `None` the first time."""
+    edited: tuple[Any, ...] = ()
+    """The input that a person gave in place of its own; empty when nobody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +172,8 @@ class ShowFanOut:
 
     task_id: str
     items: int
+    again: bool = False
+    """Whether a person asked for another try, so that this many items are tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +198,28 @@ class CancelRunning:
     reason: str
 
 
-Action = StartNode | ShowSkipped | ShowFanOut | ShowJoined | ShowFallback | CancelRunning
+@dataclass(frozen=True, slots=True)
+class AskPerson:
+    """Ask a person about a failed task."""
+
+    task_id: str
+    result: TaskResult
+    policy: AskHuman
+    number: int
+    """Which question about this task it is, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDecided:
+    """Make visible how a task ended that a person was asked about."""
+
+    result: TaskResult
+    decision: Decision | None = None
+    withdrawn: str = ""
+    """Why the question is no longer asked; empty when it was answered."""
+
+
+Action = StartNode | ShowSkipped | ShowFanOut | ShowJoined | ShowFallback | CancelRunning | AskPerson | ShowDecided
 
 
 def item_name(task_id: str, index: int) -> str:
@@ -220,7 +264,10 @@ def view(blueprint: Blueprint, progress: Progress, task_id: str) -> TaskView:
     result = progress.results.get(progress.covers.get(task_id, task_id))
     status = (own.status if own else TaskStatus.PENDING).value
     error = own.error if own else None
-    output = result.output if result and result.success else None
+    output: Any = result.output if result and result.success else None
+    if task.for_each is not None and own is not None and own.success and isinstance(own.output, list):
+        given = cast("list[Any]", own.output)  # pyright: ignore[reportUnknownMemberType]
+        return TaskView(given, given, status, None, len(given), 0, 0)
     if task.for_each is not None and task_id in progress.fans and task_id not in progress.covers:
         items = [progress.results.get(item_name(task_id, i)) for i in range(len(progress.fans[task_id].items))]
         outputs = [item.output if item and item.success else None for item in items]
@@ -237,6 +284,6 @@ def view(blueprint: Blueprint, progress: Progress, task_id: str) -> TaskView:
 def is_available(blueprint: Blueprint, progress: Progress, task_id: str) -> bool:
     """Whether a dependent of a settled task can go on: it has an output, its own or a fallback's, or may do without."""
     result = progress.results[task_id]
-    if result.success or task_id in progress.covers:
+    if result.success or task_id in progress.covers or task_id in progress.tolerated:
         return True
     return isinstance(failure_action(blueprint, task_id, result), Continue)

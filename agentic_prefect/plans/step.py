@@ -1,33 +1,30 @@
-"""One step of the reducer: a working copy of the progress and the actions that come out of it."""
+"""One step of the reducer: what follows from an outcome, worked out on a copy of the progress."""
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from agentic_prefect.errors import ErrorCode
-from agentic_prefect.models.policy import Abort, Continue, Fallback
+from agentic_prefect.models.intervention import Decision
+from agentic_prefect.models.policy import Abort, AskHuman, Continue, Fallback
 from agentic_prefect.models.result import TaskResult
-from agentic_prefect.models.status import TaskStatus
+from agentic_prefect.plans.decided import abort_reason, decided
 from agentic_prefect.plans.edges import fallbacks_of
-from agentic_prefect.plans.expressions import Scope
 from agentic_prefect.plans.fan_out import join_items
 from agentic_prefect.plans.joins import Blocked, Open, Spread, open_task
+from agentic_prefect.plans.places import Places
 from agentic_prefect.plans.progress import (
     Action,
-    Blueprint,
+    AskPerson,
     CancelRunning,
     Chain,
     FanOut,
     Halt,
     Progress,
     Ready,
+    ShowDecided,
     ShowFallback,
     ShowFanOut,
     ShowJoined,
-    ShowSkipped,
-    StartNode,
-    Views,
     failure_action,
     item_name,
     split_name,
@@ -35,14 +32,8 @@ from agentic_prefect.plans.progress import (
 from agentic_prefect.plans.relations import related, with_error_of
 
 
-class Step:
-    """Applies one outcome. Used once, then thrown away; what it was given is not changed."""
-
-    def __init__(self, blueprint: Blueprint, progress: Progress) -> None:
-        self._blueprint = blueprint
-        self._progress = progress
-        self._actions: list[Action] = []
-        self._newly_settled: deque[str] = deque()
+class Step(Places):
+    """Applies one outcome. Used once, then thrown away."""
 
     def open_roots(self) -> None:
         """Start with the tasks that wait for nothing."""
@@ -61,9 +52,38 @@ class Step:
         fan = replace(fan, running=fan.running - {index})
         self._put_fan(task_id, fan)
         action = failure_action(self._blueprint, task_id, result)
-        if action is not None and not isinstance(action, Continue):
+        if action is not None and not isinstance(action, Continue | AskHuman):
             self._skip_waiting_items(task_id, f"{name} failed")
         self._join_if_over(task_id)
+
+    def person_decided(self, task_id: str, decision: Decision) -> None:
+        """A person decided about a failed task. A decision that comes too late changes nothing."""
+        if task_id not in self._progress.awaiting:
+            return
+        past = self._progress.decisions.get(task_id, ())
+        self._change(
+            awaiting=self._progress.awaiting - {task_id},
+            decisions={**self._progress.decisions, task_id: (*past, decision)},
+        )
+        if decision.action == "edit_input":
+            self._change(edited={**self._progress.edited, task_id: decision.input})
+        if decision.action in ("retry", "edit_input"):
+            self._try_again(task_id)
+            return
+        result = self._with_decisions(task_id, decided(self._progress.results[task_id], decision))
+        self._record(task_id, result)
+        self._actions.append(ShowDecided(result, decision))
+        if decision.action == "fallback":
+            policy = failure_action(self._blueprint, task_id, result)
+            self._try_next(task_id, policy.fallback if isinstance(policy, AskHuman) else ())
+            return
+        if decision.action == "continue":
+            self._change(tolerated=self._progress.tolerated | {task_id})
+        self._settle(task_id)
+        if decision.action == "abort":
+            self.halt(Halt(abort_reason(task_id, decision)), cancel_running=False)
+        elif decision.action != "continue":
+            self._halt_if_demanded(task_id, abort=False)
 
     def halt(self, halt: Halt, *, cancel_running: bool) -> None:
         """Nothing starts any more; what has not started is skipped. Somebody's wish outranks a failure's demand."""
@@ -80,6 +100,8 @@ class Step:
         for task in self._blueprint.plan.tasks:
             if task.id not in busy and task.id not in self._progress.results:
                 self._skip(task.id, Blocked(halt.reason, None))
+            elif task.id not in busy | self._progress.settled | self._progress.chains.keys():
+                self._leave_failed(task.id, halt.reason)
 
     def end(self) -> tuple[Progress, tuple[Action, ...]]:
         """Work through everything that follows, fill the free places, and hand over."""
@@ -117,51 +139,6 @@ class Step:
                 self._change(ready=(*self._progress.ready, *(Ready(task_id, index) for index in range(len(items)))))
                 self._join_if_over(task_id)
 
-    def _fill_places(self) -> None:
-        """Start ready nodes, the highest priority first, in the plan's order among equals."""
-        places = self._blueprint.plan.max_concurrency - len(self._progress.running)
-        if places <= 0 or not self._progress.ready:
-            return
-        left: list[Ready] = []
-        for ready in sorted(self._progress.ready, key=self._urgency):
-            if places > 0 and not self._is_item_limit_reached(ready):
-                self._start(ready)
-                places -= 1
-            else:
-                left.append(ready)
-        self._change(ready=tuple(left))
-
-    def _urgency(self, ready: Ready) -> tuple[int, int, int]:
-        return (-self._blueprint.tasks[ready.task_id].priority, self._blueprint.rank[ready.task_id], ready.index or 0)
-
-    def _is_item_limit_reached(self, ready: Ready) -> bool:
-        limit = self._blueprint.tasks[ready.task_id].max_concurrency
-        fan = self._progress.fans.get(ready.task_id)
-        return limit is not None and fan is not None and len(fan.running) >= limit
-
-    def _start(self, ready: Ready) -> None:
-        task_id, index, item = ready.task_id, ready.index, {}
-        name = task_id if index is None else item_name(task_id, index)
-        if index is not None:
-            fan = self._progress.fans[task_id]
-            waiting = tuple(place for place in fan.waiting if place != index)
-            self._put_fan(task_id, replace(fan, waiting=waiting, running=fan.running | {index}))
-            item: dict[str, Any] = {"item": fan.items[index], "index": index}
-        self._change(running=self._progress.running | {name})
-        owner = self._owner_of(task_id)
-        edges = self._blueprint.graph.edges[task_id].all
-        self._actions.append(
-            StartNode(
-                name=name,
-                task_id=task_id,
-                index=index,
-                scope=Scope(self._blueprint.inputs, Views(self._blueprint, self._progress), **item),
-                waits_for=tuple(sorted({*edges, *([owner] if owner else [])}, key=self._blueprint.rank.__getitem__)),
-                fallback_for=owner,
-                fault=ready.fault,
-            )
-        )
-
     # What a task does when it has ended
 
     def _conclude(self, task_id: str, result: TaskResult) -> None:
@@ -169,13 +146,41 @@ class Step:
         owner = self._owner_of(task_id)
         if owner is not None:
             result = related(result, owner, "fallback_for")
+        result = self._with_decisions(task_id, result)
         self._record(task_id, result)
         action = failure_action(self._blueprint, task_id, result)
         if isinstance(action, Fallback) and self._progress.halt is None:
             self._try_next(task_id, action.chain)
             return
+        if isinstance(action, AskHuman) and self._progress.halt is None:
+            self._change(awaiting=self._progress.awaiting | {task_id})
+            number = len(self._progress.decisions.get(task_id, ())) + 1
+            self._actions.append(AskPerson(task_id, result, action, number))
+            return
         self._settle(task_id)
         self._halt_if_demanded(task_id, isinstance(action, Abort))
+
+    def _try_again(self, task_id: str) -> None:
+        """A person wants another try: the task is opened once more, of a fan-out the items without an output."""
+        fan = self._progress.fans.get(task_id)
+        if fan is None:
+            self._change(opened=self._progress.opened - {task_id})
+            self._consider(task_id)
+            return
+        results = self._progress.results
+        bad = [i for i in range(len(fan.items)) if not results[item_name(task_id, i)].success]
+        self._change(
+            results={name: result for name, result in results.items() if name != task_id},
+            ready=(*self._progress.ready, *(Ready(task_id, index) for index in bad)),
+        )
+        self._put_fan(task_id, replace(fan, waiting=tuple(bad)))
+        self._actions.append(ShowFanOut(task_id, len(bad), again=True))
+
+    def _leave_failed(self, task_id: str, reason: str) -> None:
+        """A failed task that a person was asked about, or that was to be tried again, stays failed."""
+        self._change(awaiting=self._progress.awaiting - {task_id})
+        self._actions.append(ShowDecided(self._progress.results[task_id], withdrawn=reason))
+        self._settle(task_id)
 
     def _halt_if_demanded(self, task_id: str, abort: bool) -> None:
         result = self._progress.results[task_id]
@@ -236,28 +241,6 @@ class Step:
                 names = ", ".join(repr(name) for name in owners)
                 self._skip(fallback_id, Blocked(f"it stands in for {names} and was not needed", None), show=False)
 
-    # Small changes to the working copy
-
-    def _skip(self, task_id: str, blocked: Blocked, *, show: bool = True) -> None:
-        result = TaskResult(task_id=task_id, status=TaskStatus.SKIPPED, success=False, reason=blocked.reason)
-        owner = self._owner_of(task_id)
-        if owner is not None:
-            result = related(result, owner, "fallback_for")
-        self._record(task_id, result)
-        if blocked.cause is not None:
-            self._change(causes={**self._progress.causes, task_id: blocked.cause})
-        if show:
-            self._actions.append(ShowSkipped(result, blocked.cause))
-        self._settle(task_id)
-
-    def _skip_waiting_items(self, task_id: str, reason: str) -> None:
-        fan = self._progress.fans[task_id]
-        for index in fan.waiting:
-            name = item_name(task_id, index)
-            self._record(name, TaskResult(task_id=name, status=TaskStatus.SKIPPED, success=False, reason=reason))
-        self._put_fan(task_id, replace(fan, waiting=()))
-        self._change(ready=tuple(ready for ready in self._progress.ready if ready.task_id != task_id))
-
     def _join_if_over(self, task_id: str) -> None:
         fan = self._progress.fans[task_id]
         if fan.waiting or fan.running or task_id in self._progress.results:
@@ -266,25 +249,6 @@ class Step:
         joined = join_items(task_id, items, agent=self._blueprint.tasks[task_id].agent)
         self._actions.append(ShowJoined(joined))
         self._conclude(task_id, joined)
-
-    def _owner_of(self, fallback_id: str) -> str | None:
-        """The first task that a fallback stands in for at the moment."""
-        owners = self._blueprint.graph.fallback_for.get(fallback_id, ())
-        current = (owner for owner in owners if owner in self._progress.chains)
-        return next((owner for owner in current if self._progress.chains[owner].current == fallback_id), None)
-
-    def _settle(self, task_id: str) -> None:
-        self._change(settled=self._progress.settled | {task_id})
-        self._newly_settled.append(task_id)
-
-    def _record(self, name: str, result: TaskResult) -> None:
-        self._change(results={**self._progress.results, name: result})
-
-    def _put_fan(self, task_id: str, fan: FanOut) -> None:
-        self._change(fans={**self._progress.fans, task_id: fan})
-
-    def _change(self, **fields: Any) -> None:
-        self._progress = replace(self._progress, **fields)
 
 
 def _without(chains: Mapping[str, Chain], task_id: str) -> dict[str, Chain]:

@@ -16,6 +16,7 @@ TASK_ORDER = (
     *("id", "kind", "agent", "use", "call", "plan", "description", "when", "for_each", "max_concurrency", "depends_on"),
     *(
         "after",
+        "ask",
         "input",
         "context",
         "special_instructions",

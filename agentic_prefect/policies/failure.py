@@ -84,7 +84,7 @@ def most_retries(task: TaskFields) -> int:
 
 def timeout_for(task: TaskFields, history: tuple[TaskError, ...]) -> float | None:
     """Seconds that the next attempt gets; it grows with every timeout so far if the policy says so."""
-    if task.timeout_s is None:
+    if task.timeout_s is None or task.kind == "human":  # people have a deadline of their own
         return None
     rule, retry = rule_for(task, ErrorCode.TIMEOUT), task.retry or RetryConfig()
     factor = _first(rule.timeout_factor, retry.timeout_factor, 1.0)

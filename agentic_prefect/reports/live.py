@@ -9,6 +9,9 @@ from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import (
     Event,
+    InterventionExpired,
+    InterventionRequested,
+    InterventionResolved,
     PlanBudgetExceeded,
     PlanCancelled,
     PlanCompleted,
@@ -93,6 +96,9 @@ class LiveRun:
                 self._end(event.at, PlanStatus.CANCELLED, event.reason)
             case PlanBudgetExceeded():
                 self.reason = event.reason
+            case InterventionRequested() | InterventionResolved() | InterventionExpired():
+                old = self._tasks.get(event.task_id, LiveTask())
+                self._tasks[event.task_id] = old.model_copy(update={"reason": _said(event)})
             case _:
                 old = self._tasks.get(event.task_id, LiveTask())
                 change = _change(old, event)
@@ -103,6 +109,19 @@ class LiveRun:
 
     def _end(self, at: datetime, status: PlanStatus, reason: str) -> None:
         self.ended_at, self.status, self.reason = at, status, reason
+
+
+def _said(event: InterventionRequested | InterventionResolved | InterventionExpired) -> str:
+    match event:
+        case InterventionRequested():
+            return f"waits for a person: {event.question}"
+        case InterventionResolved():
+            comment = f": {event.comment}" if event.comment else ""
+            return f"{event.by or 'a person'} decided {event.action.replace('_', ' ')!r}{comment}"
+        case InterventionExpired():
+            return f"{event.action.replace('_', ' ')!r} by default: {event.reason}"
+        case _:
+            assert_never(event)
 
 
 _TaskEvent = (

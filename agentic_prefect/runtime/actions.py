@@ -1,7 +1,7 @@
 """Carries out what the reducer decided. The one place where a decision becomes a task run or an event."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, assert_never, cast
 
 from prefect.client.schemas.objects import State
@@ -12,9 +12,12 @@ from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.plans.progress import (
     Action,
+    AskPerson,
     Blueprint,
     CancelRunning,
     NodeEnded,
+    Outcome,
+    ShowDecided,
     ShowFallback,
     ShowFanOut,
     ShowJoined,
@@ -23,8 +26,9 @@ from agentic_prefect.plans.progress import (
     split_name,
 )
 from agentic_prefect.ports import TaskKind
-from agentic_prefect.runtime.agent_task import execute, show_skipped
+from agentic_prefect.runtime.agent_task import execute, show_skipped, show_supplied
 from agentic_prefect.runtime.job import Job, end_events
+from agentic_prefect.runtime.questions import Questions
 from agentic_prefect.runtime.services import Services
 from agentic_prefect.runtime.states import edge_from
 from agentic_prefect.runtime.work import Place, job_for
@@ -42,14 +46,17 @@ class Actions:
         services: Services,
         kinds: Mapping[str, TaskKind],
         place: Place,
-        report: Callable[[NodeEnded], None],
+        report: Callable[[Outcome], None],
     ) -> None:
         self._blueprint, self._services, self._kinds, self._place = blueprint, services, kinds, place
         self._report = report
         self._jobs: dict[str, Job] = {}
+        self._keys: dict[str, str | None] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._shown: set[asyncio.Task[None]] = set()
+        self._shown: dict[str, asyncio.Task[None]] = {}
+        """What is still being shown without having run, by task id; those that come after wait for it."""
         self._edges: dict[str, list[State[Any]]] = {}
+        self._questions = Questions(blueprint, services, place, report)
 
     def carry_out(self, action: Action) -> None:
         """Do it, without waiting for its end."""
@@ -60,13 +67,18 @@ class Actions:
                 self._notify_status(result.task_id, TaskStatus.PENDING, TaskStatus.SKIPPED)
                 place = self._event_place(result.task_id)
                 self._place.notify(TaskSkipped(**place, reason=result.reason, cause=cause))
-                self._in_background(self._show_skipped(result))
-            case ShowFanOut(task_id=task_id):
-                self._notify_status(task_id, TaskStatus.PENDING, TaskStatus.IN_PROGRESS)
+                self._in_background(result.task_id, self._show_skipped(result))
+            case ShowFanOut(task_id=task_id, again=again):
+                before = TaskStatus.RETRYING if again else TaskStatus.PENDING
+                self._notify_status(task_id, before, TaskStatus.IN_PROGRESS)
             case ShowJoined(result=result):
                 self._show_joined(result)
             case ShowFallback(task_id=task_id, fallback_id=fallback_id):
                 self._place.notify(TaskFallback(**self._event_place(task_id), fallback_id=fallback_id))
+            case AskPerson():
+                self._questions.ask(action)
+            case ShowDecided(result=result, withdrawn=withdrawn):
+                self._show_decided(result, withdrawn)
             case CancelRunning(reason=reason):
                 self.cancel_all(reason)
             case _:
@@ -74,6 +86,7 @@ class Actions:
 
     def cancel_all(self, reason: str) -> None:
         """Cancel everything in flight; each node still reports its end."""
+        self._questions.withdraw_all()
         for name, running in self._running.items():
             if name in self._jobs:
                 self._jobs[name].stop_reason = reason
@@ -81,17 +94,18 @@ class Actions:
 
     async def finish(self) -> None:
         """Wait until everything that is only shown has been shown, and nothing is left in flight."""
-        await asyncio.gather(*self._running.values(), *self._shown, return_exceptions=True)
+        pending = (*self._running.values(), *self._shown.values(), *self._questions.open)
+        await asyncio.gather(*pending, return_exceptions=True)
 
     async def _run(self, start: StartNode) -> None:
         job = job_for(start, self._blueprint, self._services, self._kinds, self._place)
-        self._jobs[start.name] = job
+        self._jobs[start.name], self._keys[start.name] = job, job.key
         task = self._blueprint.tasks[start.task_id]
         try:
             result, state = await execute(
                 job,
                 label=_label(start.name),
-                waits_for=[edge for name in start.waits_for for edge in self._edges.get(name, ())],
+                waits_for=await self._edges_from(start.waits_for),
                 tags=task.tags,
             )
             self._remember(split_name(start.name)[0], state)
@@ -105,20 +119,48 @@ class Actions:
 
     async def _show_skipped(self, result: TaskResult) -> None:
         shown = show_skipped.with_options(task_run_name=_label(result.task_id))
-        causes = self._blueprint.graph.edges[result.task_id].all
-        waits_for = [edge for name in causes for edge in self._edges.get(name, ())]
+        waits_for = await self._edges_from(self._blueprint.graph.edges[result.task_id].all)
         state: State[Any] = await cast(
             "Awaitable[State[Any]]", shown(quote(result), wait_for=waits_for or None, return_state=True)
+        )
+        self._remember(result.task_id, state)
+
+    def _show_decided(self, result: TaskResult, withdrawn: str) -> None:
+        """Make visible what a decision has made of a failed task."""
+        if withdrawn:
+            self._questions.withdraw(result.task_id)
+            return
+        self._notify_status(result.task_id, TaskStatus.AWAITING_HUMAN, result.status)
+        if result.skipped:
+            self._place.notify(TaskSkipped(**self._event_place(result.task_id), reason=result.reason, cause=None))
+            self._in_background(result.task_id, self._show_skipped(result))
+        elif result.success:
+            for event in end_events(result, self._event_place(result.task_id)):
+                self._place.notify(event)
+            self._in_background(result.task_id, self._show_supplied(result))
+
+    async def _show_supplied(self, result: TaskResult) -> None:
+        state = await show_supplied(
+            result,
+            label=_label(f"{result.task_id}, supplied"),
+            key=self._keys.get(result.task_id),
+            waits_for=self._edges.get(result.task_id, ()),
         )
         self._remember(result.task_id, state)
 
     def _remember(self, task_id: str, state: State[Any]) -> None:
         self._edges.setdefault(task_id, []).append(edge_from(state))
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, task_id: str, work: Coroutine[Any, Any, None]) -> None:
         shown = asyncio.create_task(work)
-        self._shown.add(shown)
-        shown.add_done_callback(self._shown.discard)
+        self._shown[task_id] = shown
+        shown.add_done_callback(lambda _: self._shown.pop(task_id, None))
+
+    async def _edges_from(self, names: Iterable[str]) -> list[State[Any]]:
+        """The runs that a task comes after, once they are there."""
+        names = tuple(names)
+        await asyncio.gather(*(shown for name in names if (shown := self._shown.get(name))), return_exceptions=True)
+        return [edge for name in names for edge in self._edges.get(name, ())]
 
     def _show_joined(self, result: TaskResult) -> None:
         self._notify_status(result.task_id, TaskStatus.IN_PROGRESS, result.status)

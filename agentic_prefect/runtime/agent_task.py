@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from prefect import task
 from prefect.client.schemas.objects import State, TaskRun
@@ -33,6 +33,33 @@ async def run_attempt(job: Job) -> Any:
 async def show_skipped(result: TaskResult) -> Any:
     """A task that was skipped, made visible."""
     return Completed(name="Skipped", message=f"Skipped: {result.reason}.", data=result)
+
+
+@task(name="supplied")
+async def _supplied(result: TaskResult) -> TaskResult:
+    """The output that a person supplied in place of a failed task's, made visible."""
+    return result
+
+
+async def show_supplied(
+    result: TaskResult, *, label: str, key: str | None, waits_for: Sequence[State[Any]] = ()
+) -> State[Any]:
+    """Make visible what a person supplied, and keep it where the task's own result would be, so that a later run of
+    the same work finds it.
+
+    Args:
+        result: The completed result.
+        label: The name of the task run.
+        key: The key of the task's work; `None` keeps nothing.
+        waits_for: The task's failed runs.
+    """
+    shown = _supplied.with_options(
+        task_run_name=label.replace("{", "(").replace("}", ")"),
+        cache_policy=FixedKey(value=key),
+        persist_result=key is not None,
+        result_serializer="json",
+    )
+    return await cast(Any, shown)(quote(result), wait_for=list(waits_for) or None, return_state=True)
 
 
 async def execute(

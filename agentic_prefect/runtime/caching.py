@@ -35,6 +35,7 @@ IRRELEVANT_TASK_FIELDS = {
     "priority": "decides when, not what",
     "critical": "only a success is stored",
     "tags": "for people",
+    "ask": "decides who answers by when, not what is asked",
 }
 """Task fields that cannot change an answer, each with its reason."""
 

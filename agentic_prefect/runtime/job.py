@@ -7,7 +7,8 @@ from typing import Any
 
 from prefect.client.schemas.objects import TaskRun
 
-from agentic_prefect.errors import ErrorCode
+from agentic_prefect.errors import ErrorCode, PlanInvalid
+from agentic_prefect.interventions.desk import Desk
 from agentic_prefect.models.error import ErrorContext, TaskError
 from agentic_prefect.models.events import (
     Event,
@@ -17,6 +18,8 @@ from agentic_prefect.models.events import (
     TaskRetrying,
     TaskStatusChanged,
 )
+from agentic_prefect.models.intervention import Decision as HumanDecision
+from agentic_prefect.models.intervention import Intervention
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus, transition
 from agentic_prefect.models.usage import Usage
@@ -42,6 +45,10 @@ class Job:
     fault: Exception | None = None
     """Why the work cannot even be tried."""
     parent_run_id: str | None = None
+    desk: Desk | None = None
+    """Where people are asked; `None` where nobody can be."""
+    tried: int = 0
+    """Attempts before a person asked for another try."""
     status: TaskStatus = TaskStatus.PENDING
     history: tuple[TaskError, ...] = ()
     usage: Usage = field(default_factory=Usage)
@@ -78,6 +85,7 @@ class Job:
             timeout_s=timeout_for(self.work.task, self.history),
             trail=Trail(),
             stop_reason=lambda: self.stop_reason,
+            ask=self._ask,
         )
         return self._unsettled
 
@@ -113,6 +121,16 @@ class Job:
             self._settle(work)
         return self._result(work, TaskStatus.CANCELLED, reason=self.stop_reason or "it was cancelled")
 
+    async def _ask(self, intervention: Intervention) -> HumanDecision:
+        """What people decide; the job waits for them."""
+        if self.desk is None:
+            raise PlanInvalid(f"Task {self.name!r} asks people, and nobody can be asked here.")
+        self._move(TaskStatus.AWAITING_HUMAN)
+        try:
+            return await self.desk.ask(intervention, self._place)
+        finally:
+            self._move(TaskStatus.IN_PROGRESS)
+
     def _settle(self, work: Work) -> None:
         self.usage, self._unsettled = self.usage + work.trail.usage, None
 
@@ -122,12 +140,13 @@ class Job:
             status=status,
             success=status is TaskStatus.COMPLETED,
             usage=self.usage,
-            attempts=self.attempt if self.started_at else 0,
+            attempts=self.tried + (self.attempt if self.started_at else 0),
             started_at=self.started_at,
             ended_at=self.clock(),
             agent=work.agent.name or None,
             model=work.trail.model,
             prompt=work.trail.prompt,
+            decisions=work.trail.decisions,
             run_id=self.task_run_id,
             **fields,
         )

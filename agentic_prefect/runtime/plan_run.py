@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from agentic_prefect.errors import ErrorCode
+from agentic_prefect.interventions.desk import Desk
 from agentic_prefect.models.events import PlanBudgetExceeded, PlanCancelled, PlanCompleted, PlanFailed, PlanStarted
 from agentic_prefect.models.result import BudgetReport, PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
@@ -43,7 +44,8 @@ class PlanRun:
         lineage = lineage or run_id
         info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self.result or self._progress.results)
         self._dispatcher = Dispatcher(services.observers(info))
-        place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify)
+        desk = Desk(services.gate, self._dispatcher.notify)
+        place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify, desk)
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
         self._is_budget_exceeded = False
         self.result: PlanResult | None = None

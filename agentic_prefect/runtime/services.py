@@ -1,18 +1,19 @@
 """What a run needs from outside: kinds of tasks, observers, the clock and chance. `bootstrap` puts it together."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.interventions.desk import Nobody
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.task import AgentTask
-from agentic_prefect.ports import Observer, TaskKind
+from agentic_prefect.ports import HumanGate, Observer, TaskKind
 from agentic_prefect.runtime.stop import StopSignal
 
 
@@ -31,6 +32,10 @@ class RunInfo:
     """False for a single task in somebody's own flow."""
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What a run needs from outside."""
@@ -46,10 +51,14 @@ class Services:
     options: PolicyFields = field(default_factory=PolicyFields)
     """What the run itself sets."""
     settings: PolicyFields = field(default_factory=PolicyFields)
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], datetime] = _now
     draw: Callable[[], float] = random.random
     """A random number in [0, 1), for jitter."""
     stop: StopSignal = field(default_factory=StopSignal)
+    gate: HumanGate = field(default_factory=lambda: Nobody(_now))
+    """How people are asked."""
+    renew_key: Callable[[Plan, AgentTask, str], Awaitable[None]] | None = None
+    """Gives the connection of a task a new key, out of the Secret block of this name; `None` where there are none."""
     flush_every_s: float = 2.0
     """How often observers may write what is pending."""
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agentic_prefect.errors import AgenticError, PlanInvalid
+from agentic_prefect.interventions.desk import Desk
 from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.events import Event
 from agentic_prefect.models.prompt import ContextItem
+from agentic_prefect.models.result import TaskResult
+from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.expressions import Scope, evaluate, references
 from agentic_prefect.plans.expressions.values import as_text
@@ -27,6 +31,8 @@ class Place:
     """The id of the first run of this work."""
     parent_run_id: str | None
     notify: Callable[[Event], None]
+    desk: Desk | None = None
+    """Where people are asked; `None` where nobody can be."""
 
 
 def job_for(
@@ -51,6 +57,7 @@ def job_for(
         if task.kind not in kinds:
             raise PlanInvalid(f"Task {task.id!r} has the kind {task.kind!r}. Known kinds: {', '.join(sorted(kinds))}.")
         work = _rendered(work, task, start.scope, services)
+        work = replace(work, input=start.edited[0]) if start.edited else work
         fingerprint: Callable[[Work], str] = getattr(kind, "fingerprint", _no_fingerprint)
         key = content_key(work, lineage=place.lineage, fingerprint=fingerprint(work))
     except AgenticError as error:
@@ -64,7 +71,17 @@ def job_for(
         key=key,
         fault=fault,
         parent_run_id=place.parent_run_id,
+        desk=place.desk,
+        **_carried_on(start.before),
     )
+
+
+def _carried_on(before: TaskResult | None) -> dict[str, Any]:
+    """What a job takes over from the one before it, which a person sent back."""
+    if before is None:
+        return {}
+    status = TaskStatus.RETRYING if before.status is TaskStatus.FAILED else TaskStatus.PENDING
+    return {"usage": before.usage, "tried": before.attempts, "started_at": before.started_at, "status": status}
 
 
 def _rendered(work: Work, task: AgentTask, scope: Scope, services: Services) -> Work:

@@ -47,6 +47,10 @@ class Terminal:
                 except OSError:  # the other end was closed
                     return
 
+    def write(self, text: str) -> None:
+        """Type something."""
+        os.write(self.screen, text.encode())
+
     def wait(self) -> int:
         """The exit code, once everything that was written has been read."""
         self.read_until(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,13 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
 
+from agentic_prefect.agents.human_kind import HumanKind
+from agentic_prefect.interventions.desk import Nobody
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
-from agentic_prefect.ports import Observer, Work
+from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
+from agentic_prefect.ports import HumanGate, Observer, Work
 from agentic_prefect.runtime.plan_flow import result_in, start
 from agentic_prefect.runtime.plan_kind import PlanKind
 from agentic_prefect.runtime.services import Services, use
@@ -48,19 +52,25 @@ class Bench:
     stop: StopSignal = field(default_factory=StopSignal)
     others: list[Observer] = field(default_factory=list)
     options: PolicyFields = field(default_factory=PolicyFields)
+    gate: HumanGate | None = None
     state: State[Any] | None = None
 
     async def run(self, plan: Plan, inputs: Mapping[str, Any] | None = None, **behaviours: Behaviour) -> PlanResult:
         self.kind.behaviours = {**self.kind.behaviours, **behaviours}
         use(
             Services(
-                kinds=lambda info: {"agent": self.kind, "plan": PlanKind(self._no_stored_plan, info.lineage)},
+                kinds=lambda info: {
+                    "agent": self.kind,
+                    "plan": PlanKind(self._no_stored_plan, info.lineage),
+                    "human": HumanKind(),
+                },
                 observers=lambda _: [*self.others, self.observer],
-                output_of=lambda _: None,
+                output_of=lambda task: resolve_output(task.output, SchemaRegistry(), lambda _: dict),
                 find_plan=self._no_stored_plan,
                 options=self.options,
                 draw=lambda: 0.5,
                 stop=self.stop,
+                gate=self.gate or Nobody(lambda: datetime.now(UTC)),
             )
         )
         self.state = await start(plan, inputs or {})

@@ -35,11 +35,14 @@ def _actions(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[
 
 
 def _action(subject: Subject, place: str, action: FailureAction, task: AgentTask) -> Iterator[Problem]:
-    if isinstance(action, AskHuman) and not subject.known.humans:
-        yield Problem(place, "nobody can be asked here", "Configure a human gate, or choose another action.")
-    if not isinstance(action, Fallback):
+    if isinstance(action, AskHuman):
+        yield from _asking(subject, place, action)
+        chain = action.fallback
+    elif isinstance(action, Fallback):
+        chain = action.chain
+    else:
         return
-    for name, count in Counter(action.chain).items():
+    for name, count in Counter(chain).items():
         if name == task.id:
             yield Problem(place, f"task {name!r} falls back to itself", "Use `retries` to try the same again.")
         elif name not in subject.tasks:
@@ -47,6 +50,16 @@ def _action(subject: Subject, place: str, action: FailureAction, task: AgentTask
         if count > 1:
             message = f"the chain names {name!r} {count} times, and what has failed once is not tried again"
             yield Problem(place, message, "Name it once.")
+
+
+def _asking(subject: Subject, place: str, action: AskHuman) -> Iterator[Problem]:
+    if not subject.known.humans:
+        yield Problem(place, "nobody can be asked here", "Configure a human gate, or choose another action.")
+    if action.default in ("approve", "reject"):
+        message = f"`default: {action.default}` says nothing about a task that failed"
+        yield Problem(place, message, "Take fail, skip, continue, supply_output, fallback or abort.")
+    if action.default == "fallback" and not action.fallback:
+        yield Problem(place, "the default is a fallback, and none is offered", "Name the tasks under `fallback`.")
 
 
 def _outranked(written: AgentTask) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from agentic_prefect.models.asking import Asking
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.load import load_plan
@@ -19,7 +20,7 @@ REQUIRED: Mapping[str, str] = {
     "plan": "plan",
 }
 """Kind -> the field without which it means nothing."""
-OWN_FIELDS: Mapping[str, str] = {"call": "function", "use": "capability", "plan": "plan"}
+OWN_FIELDS: Mapping[str, str] = {"call": "function", "use": "capability", "plan": "plan", "ask": "human"}
 """Field -> the only kind that reads it."""
 REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 
@@ -40,6 +41,15 @@ def kind_problems(subject: Subject) -> Iterator[Problem]:
             yield Problem(subject.place(written, "call"), message, _WANTED["call"])
         if task.kind == "plan" and isinstance(task.plan, dict):
             yield from _sub_plan(task, task.plan)
+        if task.kind == "human" and task.ask is not None:
+            yield from _human(task, task.ask)
+
+
+def _human(task: AgentTask, ask: Asking) -> Iterator[Problem]:
+    fitting = ("reject", "fail", "abort", "approve" if task.output is None else "supply_output")
+    if ask.default not in fitting:
+        message = f"`default: {ask.default}` answers nothing here"
+        yield Problem(f"task {task.id}: ask", message, f"Take {listing(fitting)}.")
 
 
 def sub_plans(subject: Subject) -> Iterator[tuple[str, Plan]]:

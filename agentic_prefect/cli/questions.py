@@ -1,0 +1,147 @@
+"""Questions to people at the terminal: shown, asked, answered."""
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console, Group, RenderableType
+from rich.markdown import Markdown
+from rich.table import Table
+
+from agentic_prefect.cli.server import ServerUnreachable, require_server
+from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.interventions import inbox
+from agentic_prefect.interventions.forms import description, may_need_key
+from agentic_prefect.interventions.inbox import Waiting
+from agentic_prefect.models.intervention import Intervention
+from agentic_prefect.plans.answers import MAX_ANSWER_CHARS, Answer, AnswerRefused
+from agentic_prefect.reports.wording import one_line
+
+
+def look() -> Sequence[Waiting]:
+    """The open questions."""
+    return _on_server(inbox.waiting())
+
+
+def find(reference: str) -> Waiting:
+    """The open question that is meant."""
+    return _on_server(inbox.find(reference))
+
+
+def respond(question: Waiting, answer: Answer) -> None:
+    """Hand an answer in.
+
+    Raises:
+        UsageError: It does not fit.
+    """
+    try:
+        _on_server(inbox.respond(question, answer))
+    except AnswerRefused as error:
+        raise UsageError(str(error)) from error
+
+
+def user() -> str:
+    """Who sits at this machine; empty when the system does not say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def text_of(output: str, output_file: Path | None) -> str:
+    """The output that was given, or that a file holds.
+
+    Raises:
+        UsageError: Both were given, or the file cannot be read.
+    """
+    if output_file is None:
+        return output
+    if output:
+        raise UsageError("Give `--output` or `--output-file`, not both.")
+    try:
+        with output_file.open(encoding="utf-8") as file:
+            return file.read(MAX_ANSWER_CHARS + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The file {str(output_file)!r} cannot be read: {error}. Give a text file.") from error
+
+
+def table(found: Sequence[Waiting]) -> Table:
+    """The open questions, a row each."""
+    page = Table("Run", "Plan", "Task", "Priority", "Since", "Until", "Question", box=None, pad_edge=False)
+    for each in found:
+        question = each.intervention
+        page.add_row(
+            each.run_id[:8],
+            question.plan,
+            question.task_id,
+            question.priority,
+            f"{each.since:%d %b %H:%M}",
+            f"{each.until:%d %b %H:%M}" if each.until else "no deadline",
+            one_line(question.question, 60),
+        )
+    return page
+
+
+def shown(question: Waiting) -> RenderableType:
+    """One question with everything that belongs to it."""
+    actions = ", ".join(question.intervention.actions)
+    how = f"Decide with `agentic-prefect interventions respond {question.run_id[:8]} --decision …`: {actions}."
+    return Group(Markdown(description(question.intervention)), "", how)
+
+
+def ask(question: Waiting, by: str, console: Console) -> Answer:
+    """An answer, asked for at the terminal.
+
+    Raises:
+        UsageError: There is no terminal to ask at.
+    """
+    if not sys.stdin.isatty():
+        actions = ", ".join(question.intervention.actions)
+        raise UsageError(f"This is no terminal to ask at. Give `--decision`: {actions}.")
+    console.print(shown(question))
+    return asyncio.run(conversation(question.intervention, by, _input))
+
+
+async def conversation(intervention: Intervention, by: str, read: Callable[[str], Awaitable[str]]) -> Answer:
+    """Ask for everything that an answer to this question needs, a line at a time.
+
+    Args:
+        intervention: What is asked.
+        by: Who answers.
+        read: Shows a text and reads a line.
+    """
+    actions = intervention.actions
+    decision = (await read(f"Decision ({', '.join(actions)}) [{actions[0]}]: ")).strip() or actions[0]
+    action = decision.lower().replace("-", "_").replace(" ", "_")
+    output = await read("Output (text or JSON, one line): ") if action == "supply_output" else ""
+    given = await read("New input (JSON, one line): ") if action == "edit_input" else ""
+    secret = ""
+    if action == "retry" and may_need_key(intervention):
+        secret = (await read("Prefect Secret block with a new key (empty: none): ")).strip()
+    comment = await read("Comment: ")
+    return Answer(decision, comment.strip(), output.rstrip("\n"), given, secret, by)
+
+
+async def _input(text: str) -> str:
+    return await asyncio.to_thread(input, text)
+
+
+def _on_server(work: Any) -> Any:
+    """The outcome of something that asks the server.
+
+    Raises:
+        ServerUnreachable: It does not answer.
+    """
+    try:
+        require_server()
+    except ServerUnreachable:
+        work.close()
+        raise
+    try:
+        return asyncio.run(work)
+    except httpx.TransportError as error:
+        raise ServerUnreachable("the Prefect API", str(error) or type(error).__name__) from error

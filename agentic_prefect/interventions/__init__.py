@@ -1,0 +1,1 @@
+"""Questions to people: asked in the Prefect UI, answered there or in the terminal."""

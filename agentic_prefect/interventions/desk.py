@@ -1,0 +1,70 @@
+"""Where questions to people are handed in: they are announced, asked, and the decision is announced."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agentic_prefect.models.events import Event, InterventionExpired, InterventionRequested, InterventionResolved
+from agentic_prefect.models.intervention import BY_NOBODY, Decision, Intervention
+from agentic_prefect.policies.asking import default_decision
+from agentic_prefect.ports import HumanGate, Opening
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Asks through a gate, and lets observers know."""
+
+    gate: HumanGate
+    notify: Callable[[Event], None]
+
+    async def ask(self, intervention: Intervention, place: Callable[[], Mapping[str, Any]]) -> Decision:
+        """What was decided.
+
+        Args:
+            intervention: The question.
+            place: Gives the fields that every event of a task carries.
+        """
+
+        def opened(opening: Opening) -> None:
+            self.notify(_requested(intervention, opening, place()))
+
+        decision = await self.gate.ask(intervention, opened)
+        about: dict[str, Any] = {**place(), "intervention_id": intervention.id, "action": decision.action}
+        if decision.by_a_person:
+            self.notify(InterventionResolved(**about, comment=decision.comment, by=decision.by))
+        else:
+            self.notify(InterventionExpired(**about, reason=decision.comment))
+        return decision
+
+
+class Nobody:
+    """A gate where nobody is: the default decision holds at once.
+
+    Args:
+        clock: Gives the time.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+
+    async def ask(self, intervention: Intervention, opened: Callable[[Opening], None]) -> Decision:
+        """The default decision."""
+        opened(Opening())
+        return default_decision(intervention, by=BY_NOBODY, now=self._clock())
+
+
+def _requested(intervention: Intervention, opening: Opening, place: Mapping[str, Any]) -> InterventionRequested:
+    return InterventionRequested(
+        **place,
+        intervention_id=intervention.id,
+        question=intervention.question,
+        error=intervention.error,
+        actions=intervention.actions,
+        priority="critical" if opening.escalated else intervention.priority,
+        deadline_s=intervention.asking.deadline_s,
+        default=intervention.asking.default,
+        escalated=opening.escalated,
+        waiting_run_id=opening.run_id,
+        url=opening.url,
+    )

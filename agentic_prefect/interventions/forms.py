@@ -1,0 +1,168 @@
+"""The form that the Prefect UI shows for a question, and the answer that comes out of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+from prefect.input import RunInput
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from agentic_prefect.errors import ErrorCode
+from agentic_prefect.models.intervention import Decision, Intervention
+from agentic_prefect.plans.answers import Answer
+
+TYPED: Mapping[str, tuple[type, Any]] = {
+    "string": (str, ""),
+    "boolean": (bool, False),
+    "integer": (int, 0),
+    "number": (float, 0.0),
+}
+"""JSON type -> the field's type and what stands in it at first. The UI shows no choice of types well."""
+
+KEYED = frozenset({ErrorCode.AUTHENTICATION, ErrorCode.PERMISSION})
+"""Errors that a new key may mend."""
+
+
+def form_for(intervention: Intervention, *, remark: str = "", votes: Sequence[Decision] = ()) -> type[RunInput]:
+    """The form of a question.
+
+    Args:
+        intervention: What is asked.
+        remark: What was wrong with the answer before; empty the first time.
+        votes: What others decided before.
+    """
+    fields: dict[str, Any] = {
+        "decision": (_choice(intervention.actions), Field(title="Decision", description=_MEANING))
+    }
+    if "supply_output" in intervention.actions:
+        typed = typed_fields(intervention.output_schema)
+        if typed is not None:
+            answer = create_model("Output", __config__=ConfigDict(extra="forbid"), **typed)
+            fields["output"] = (answer, Field(default_factory=answer, title="Output", description="For supply output."))
+        else:
+            words = {"json": "as JSON", "text": "as text", "any": "as JSON or text"}[intervention.output_form]
+            fields["output"] = _text("Output", f"For supply output: what the task is to put out, {words}.")
+    if "edit_input" in intervention.actions:
+        fields["input"] = _text("Input", "For edit input: the task's new input, as JSON.")
+    if may_need_key(intervention):
+        fields["secret_block"] = _text(
+            "Secret block",
+            "For retry: the name of the Prefect Secret block that holds a new key. Never the key itself.",
+        )
+    fields["comment"] = _text("Comment", "Why; it is kept with the decision.")
+    fields["by"] = _text("Your name", "It is kept with the decision.")
+    form = create_model(f"Answer_{len(votes)}", __base__=RunInput, **fields)
+    return form.with_initial_data(description=description(intervention, remark=remark, votes=votes))
+
+
+def answer_of(filled: RunInput) -> Answer:
+    """What somebody filled in."""
+    values = filled.model_dump(exclude={"description", "title"})
+    return Answer(**{name: value for name, value in values.items() if name in Answer.__dataclass_fields__})
+
+
+def filled_in(intervention: Intervention, answer: Answer, decision: Decision) -> dict[str, Any]:
+    """The form's fields with an answer, for somebody who answers elsewhere.
+
+    Args:
+        intervention: What was asked.
+        answer: What was said.
+        decision: What that stands for.
+    """
+    form = form_for(intervention)
+    typed = typed_fields(intervention.output_schema) is not None
+    values: dict[str, Any] = {"decision": decision.action, "comment": answer.comment, "by": answer.by}
+    for name in ("output", "input", "secret_block"):
+        given = getattr(answer, name)
+        if name in form.model_fields and given != "":
+            values[name] = decision.output if name == "output" and typed else given
+    return values
+
+
+def typed_fields(schema: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The form's fields for a schema of plain properties; `None` when it holds more than a form can show."""
+    properties: object = (schema or {}).get("properties")
+    if schema is None or schema.get("type") != "object" or not isinstance(properties, Mapping) or not properties:
+        return None
+    fields: dict[str, Any] = {}
+    for name, given in cast("Mapping[str, Any]", properties).items():
+        field = _typed_field(name, given) if name.isidentifier() and not name.startswith("_") else None
+        if field is None or name in RunInput.model_fields or hasattr(BaseModel, name):
+            return None
+        fields[name] = field
+    return fields
+
+
+def description(intervention: Intervention, *, remark: str = "", votes: Sequence[Decision] = ()) -> str:
+    """What stands above the form, as Markdown: the question first, what belongs to it after."""
+    asking, error = intervention.asking, intervention.error
+    parts = [f"## {intervention.question}"]
+    if remark:
+        parts.append(f"> **Please answer again.** {remark}")
+    if error is not None:
+        last = error.cause or error
+        parts.append(f"**{error.code.value}** — {last.message}")
+        parts.append(
+            f"Likely to help: {', '.join(_named(each) for each in intervention.suggested) or 'nothing known'}."
+        )
+    if intervention.details:
+        parts.append(intervention.details)
+    if intervention.fallback:
+        parts.append(f"Fallback: {', '.join(f'`{name}`' for name in intervention.fallback)}.")
+    if votes:
+        said = "; ".join(f"{vote.by or 'somebody'}: {_named(vote.action)}" for vote in votes)
+        parts.append(f"Decided so far: {said}. {asking.approvals} must agree.")
+    elif asking.approvals > 1:
+        parts.append(f"{asking.approvals} of {asking.reviewers or asking.approvals} people must agree.")
+    until = f"within {asking.deadline_s:g} s" if asking.deadline_s else "without a deadline"
+    where = f"Plan {intervention.plan}, task {intervention.task_id}, priority {intervention.priority}"
+    parts.append(f"*{where}; {until}, otherwise: {_named(asking.default)}.*")
+    if intervention.diagram:
+        parts.append(f"```mermaid\n{intervention.diagram}\n```")
+    return "\n\n".join(parts)
+
+
+def may_need_key(intervention: Intervention) -> bool:
+    """Whether a new key may help."""
+    error = intervention.error
+    return error is not None and bool(KEYED & {error.code, *([error.cause.code] if error.cause else [])})
+
+
+def _choice(values: Sequence[str]) -> Any:
+    return cast(Any, Literal)[tuple(values)]
+
+
+def _text(title: str, description: str) -> Any:
+    return (str, Field(default="", title=title, description=description))
+
+
+def _typed_field(name: str, given: object) -> Any:
+    if not isinstance(given, Mapping):
+        return None
+    schema = cast("Mapping[str, Any]", given)
+    about: dict[str, Any] = {
+        "title": str(schema.get("title") or name.replace("_", " ").capitalize()),
+        "description": schema.get("description"),
+    }
+    choices = schema.get("enum")
+    if isinstance(choices, list):
+        options = cast("list[Any]", choices)
+        if not all(isinstance(option, str) for option in options):
+            return None
+        return (_choice(["", *options]), Field(default=schema.get("default", ""), **about))
+    kind = schema.get("type")
+    if kind == "array" and cast("Mapping[str, Any]", schema.get("items") or {}).get("type") == "string":
+        return (list[str], Field(default_factory=list, **about))
+    if not isinstance(kind, str) or kind not in TYPED:
+        return None
+    python, empty = TYPED[kind]
+    return (python, Field(default=schema.get("default", empty), **about))
+
+
+def _named(action: str) -> str:
+    return action.replace("_", " ")
+
+
+_MEANING = (
+    "retry: once more · edit input: once more with another input · supply output: what you write is the output · "
+    "skip: it counts as skipped · continue: what needs it runs without · fail: it stays failed · abort: stop the plan"
+)

@@ -1,0 +1,172 @@
+"""Asks people through Prefect: a small flow run per question pauses itself, and the UI shows its form."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from prefect import flow
+from prefect.blocks.system import Secret
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.flow_runs import apause_flow_run
+from prefect.input import RunInput
+from prefect.states import Cancelled, Completed
+from pydantic import ValidationError
+
+from agentic_prefect.interventions.forms import answer_of, form_for
+from agentic_prefect.models.intervention import BY_DEADLINE, Decision, Intervention
+from agentic_prefect.plans.answers import Answer, AnswerRefused, decision_from
+from agentic_prefect.policies.asking import default_decision, settled_by
+from agentic_prefect.ports import Opening
+
+FLOW_NAME = "ask-a-person"
+"""The name of the flow whose runs wait for answers."""
+WITHOUT_END_S = 10 * 365 * 24 * 3600
+"""How long a question without a deadline waits; Prefect knows no pause without an end."""
+SPARE_S = 600
+"""How much longer than the question Prefect's pause lasts."""
+POLL_S = 1
+"""How often it is looked whether somebody answered."""
+
+
+@dataclass
+class _Asked:
+    """A question under way, and what has been said to it."""
+
+    intervention: Intervention
+    opened: Callable[[Opening], None]
+    clock: Callable[[], datetime]
+    page: Callable[[str], str | None]
+    votes: list[Decision] = field(default_factory=list[Decision])
+    since: datetime | None = None
+
+    def left_s(self) -> float:
+        """Seconds until the deadline."""
+        deadline = self.intervention.asking.deadline_s
+        if deadline is None or self.since is None:
+            return deadline or WITHOUT_END_S
+        return deadline - (self.clock() - self.since).total_seconds()
+
+
+_asked: ContextVar[_Asked] = ContextVar("agentic_prefect_asked")
+
+
+class PrefectGate:
+    """Asks with a flow run of its own for each question, within the run that asks; the others go on meanwhile.
+
+    Args:
+        clock: Gives the time.
+        page: Where a flow run can be looked at; `None` when there is no page.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], page: Callable[[str], str | None]) -> None:
+        self._clock, self._page = clock, page
+
+    async def ask(self, intervention: Intervention, opened: Callable[[Opening], None]) -> Decision:
+        """What people decided, or the default decision after the deadline."""
+        token = _asked.set(_Asked(intervention, opened, self._clock, self._page))
+        name = f"ask: {intervention.task_id}".replace("{", "(").replace("}", ")")
+        try:
+            state = cast(
+                "State[Decision]",
+                await cast(Any, ask_a_person.with_options(flow_run_name=name))(
+                    intervention.model_dump(mode="json", exclude={"diagram"}), return_state=True
+                ),
+            )
+        finally:
+            _asked.reset(token)
+        if state.is_cancelled():
+            raise asyncio.CancelledError(state.message)
+        return await state.aresult()
+
+
+@flow(name=FLOW_NAME, retries=0, persist_result=False, validate_parameters=False)
+async def ask_a_person(intervention: dict[str, Any]) -> Any:
+    """Wait for people to decide about a task of a plan. Resume this run to answer."""
+    asked = _asked.get()
+    try:
+        decision = await _decided(asked)
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None:
+            current.uncancel()
+        return Cancelled(message="The answer is no longer needed.")
+    said = f": {decision.comment}" if decision.comment else ""
+    action = decision.action.replace("_", " ")
+    if not decision.by_a_person:
+        return Completed(name="Expired", message=f"{action}{said}", data=decision)
+    return Completed(message=f"{decision.by or 'somebody'} decided: {action}{said}", data=decision)
+
+
+async def _decided(asked: _Asked) -> Decision:
+    run_id = _run_id()
+    asked.since = asked.clock()
+    asked.opened(Opening(run_id, asked.page(run_id)))
+    escalation = asyncio.create_task(_escalate(asked, run_id))
+    remark, number = "", 0
+    try:
+        while True:
+            number += 1
+            left = asked.left_s()
+            if left <= 0:
+                raise TimeoutError
+            form = form_for(asked.intervention, remark=remark, votes=asked.votes)
+            try:
+                answer = await _answer(form, left, key=f"answer-{number}")
+                await _check_secret(answer)
+                vote = decision_from(asked.intervention, answer, votes=asked.votes, now=asked.clock())
+            except (AnswerRefused, ValidationError) as error:
+                remark = _remark(error)
+                continue
+            asked.votes.append(vote)
+            remark = ""
+            decision = settled_by(asked.votes, asked.intervention.asking)
+            if decision is not None:
+                return decision
+    except TimeoutError:
+        return default_decision(asked.intervention, by=BY_DEADLINE, now=asked.clock())
+    finally:
+        escalation.cancel()
+
+
+async def _answer(form: type[RunInput], left_s: float, *, key: str) -> Answer:
+    # Past its own timeout Prefect fails a paused run and takes no other state for it, so ours comes first.
+    async with asyncio.timeout(left_s):
+        filled = await apause_flow_run(
+            wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key
+        )
+    return answer_of(filled)
+
+
+async def _escalate(asked: _Asked, run_id: str) -> None:
+    after = asked.intervention.asking.escalate_after_s
+    if after is not None:
+        await asyncio.sleep(after)
+        asked.opened(Opening(run_id, asked.page(run_id), escalated=True))
+
+
+async def _check_secret(answer: Answer) -> None:
+    if not answer.secret_block:
+        return
+    try:
+        await cast(Any, Secret.aload)(answer.secret_block)
+    except ValueError:
+        raise AnswerRefused(
+            f"There is no Secret block {answer.secret_block!r}. Make one (Blocks, Secret), and name it here."
+        ) from None
+
+
+def _remark(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+    return str(error)
+
+
+def _run_id() -> str:
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    return str(context.flow_run.id)
