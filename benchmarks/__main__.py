@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.servers import PLAN_FILE, requests_so_far, servers
 
+WORKLOADS = Path(__file__).parents[2] / "shared" / "workloads"
 RESULTS = Path(__file__).parent / "results" / "latest.md"
 PACKAGES = ("prefect", "openai", "pydantic", "pydantic-ai-slim", "langgraph", "langgraph-checkpoint-sqlite")
 CONTESTANTS = {
@@ -80,6 +81,21 @@ def wide(environment: dict[str, str]) -> list[str]:
     return rows
 
 
+def makespan(environment: dict[str, str], rounds: int) -> list[str]:
+    """A recorded plan against its longest chain of calls; empty where the recording is not at hand."""
+    if not (WORKLOADS / "recorded_research.json").is_file():
+        return []
+    command = [sys.executable, "-m", "benchmarks.contestants.recorded_research", str(rounds), str(WORKLOADS)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    runs = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    over_s = [each["over_s"] for each in runs]
+    return [
+        "| recorded research, 12 calls | longest chain s | over it, median s | least s |",
+        "|---|---:|---:|---:|",
+        f"| seconds scaled | {runs[0]['critical_s']:.2f} | {statistics.median(over_s):.2f} | {min(over_s):.2f} |",
+    ]
+
+
 def start_up(environment: dict[str, str], rounds: int) -> list[str]:
     """From Enter to the help, and to the first request."""
     program = str(Path(sys.executable).with_name("agentic-prefect"))
@@ -131,9 +147,10 @@ def main() -> None:
         parts = [
             layered(environment, 1 if quick else 3),
             wide(environment),
+            makespan(environment, 3 if quick else 9),
             start_up(environment, 3 if quick else 5),
         ]
-    text = "\n\n".join(["# Latest figures", machine(), *("\n".join(part) for part in parts)]) + "\n"
+    text = "\n\n".join(["# Latest figures", machine(), *("\n".join(part) for part in parts if part)]) + "\n"
     print(text)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text, encoding="utf-8")

@@ -28,7 +28,9 @@ from agentic_prefect.plans.answers import Answer, AnswerRefused, decision_from
 MAX_SHOWN = 200
 """How many questions are looked at."""
 _OPENING_S = 5.0
-"""How long a run that has just paused may take until its form is there."""
+"""How long a run that has just been opened may take until it takes answers."""
+_NOT_YET = ("that is not paused", "input schema not found")
+"""What Prefect says of a run that is about to pause, and of one whose form is not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ async def waiting(*, limit: int = MAX_SHOWN) -> Sequence[Waiting]:
         runs = await client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW_NAME])),
             flow_run_filter=FlowRunFilter(
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
+                # A question is announced a moment before its run pauses, and is Running until then.
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED, StateType.RUNNING]))
             ),
             sort=FlowRunSort.START_TIME_ASC,
             limit=limit,
@@ -87,7 +90,7 @@ async def respond(question: Waiting, answer: Answer) -> None:
     async with get_client() as client:
         deadline = asyncio.get_running_loop().time() + _OPENING_S
         while reason := await _resume(client, UUID(question.run_id), values):
-            if asyncio.get_running_loop().time() > deadline or "schema" not in reason.lower():
+            if asyncio.get_running_loop().time() > deadline or not any(each in reason for each in _NOT_YET):
                 raise AnswerRefused(f"The answer was not taken: {reason}")
             await asyncio.sleep(0.2)
 
