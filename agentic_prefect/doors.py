@@ -8,13 +8,10 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from agentic_prefect.bootstrap import RunOptions, check, run_plan_here
-from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.agent import PolicyFields
-from agentic_prefect.models.plan import Plan
-from agentic_prefect.plans.load import load_plan
 from agentic_prefect.plans.problems import PlanProblems, errors_in
 from agentic_prefect.runtime.states import plan_state
-from agentic_prefect.stored_plans import STDIN, folder_of, read_plan
+from agentic_prefect.stored_plans import is_plan_text, plan_given
 
 
 def _run_name() -> str:
@@ -23,8 +20,10 @@ def _run_name() -> str:
     # Prefect names a run with two small words; a template would also overwrite a name that somebody typed.
     if not re.fullmatch(r"[a-z]+-[a-z]+", given):
         return given
-    named = re.search(r"^\s*[\"']?name[\"']?\s*:\s*[\"']?([a-z0-9_-]+)", plan, re.MULTILINE) if _is_text(plan) else None
-    return named[1] if named else Path(plan).stem if plan and not _is_text(plan) else given
+    named = (
+        re.search(r"^\s*[\"']?name[\"']?\s*:\s*[\"']?([a-z0-9_-]+)", plan, re.MULTILINE) if is_plan_text(plan) else None
+    )
+    return named[1] if named else Path(plan).stem if plan and not is_plan_text(plan) else given
 
 
 @flow(
@@ -40,6 +39,8 @@ async def run_plan(
     model: str = "",
     max_concurrency: int = 0,
     rehearse: bool = False,
+    resume: str = "",
+    rerun_from: str = "",
 ) -> Any:
     """Run a plan of LLM agent tasks.
 
@@ -51,27 +52,18 @@ async def run_plan(
         model: The model of tasks that name none, as CONNECTION/MODEL; empty leaves it to the plan and the worker.
         max_concurrency: At most this many tasks at once; 0 leaves it to the plan.
         rehearse: Ask no model; answers are made up from the schemas, and nothing is paid.
+        resume: The id of an earlier run of this plan; what it finished and is as it was then is not done again.
+        rerun_from: With `resume`: a task that is done again all the same, and with it everything that comes after it.
     """
-    found, folder = _plan_of(plan)
+    found, folder = plan_given(plan)
     options = RunOptions(
         policy=PolicyFields(model=model) if model else PolicyFields(),
         max_concurrency=max_concurrency or None,
         rehearse=rehearse,
         base_dir=folder,
+        resume=resume,
+        rerun_from=rerun_from,
     )
     if errors := errors_in(check(found, options)):
         raise PlanProblems(f"plan {found.name!r}", errors)
     return plan_state(await run_plan_here(found, inputs, options=options))
-
-
-def _plan_of(plan: str) -> tuple[Plan, Path | None]:
-    """The plan, and the folder from which its relative paths are meant."""
-    if _is_text(plan):
-        return load_plan(plan, source="the plan given as text"), None
-    if plan in ("", STDIN):
-        raise PlanInvalid("No plan is named. Give a stored plan's name, a file's path, or a whole plan as text.")
-    return read_plan(plan), folder_of(plan)
-
-
-def _is_text(plan: str) -> bool:
-    return "\n" in plan.strip() or plan.lstrip().startswith("{")

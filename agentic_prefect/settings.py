@@ -1,7 +1,9 @@
 """Settings, from the environment and from Prefect's profiles. The only place that reads the environment."""
 
 import os
+import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,6 +41,32 @@ class AgenticSettings(PrefectBaseSettings):
 def environment() -> Mapping[str, str]:
     """The process's environment."""
     return os.environ
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process on some machine."""
+
+    host: str
+    pid: int
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has certainly ended: it was on this machine, and is there no more."""
+        if not self.pid or self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # somebody else's process
+            return False
+        return False
+
+
+def this_process() -> Process:
+    """The one that asks."""
+    return Process(socket.gethostname(), os.getpid())
 
 
 def secret(name: str) -> SecretStr | None:

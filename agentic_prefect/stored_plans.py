@@ -113,6 +113,27 @@ def folder_of(reference: str, *, folders: Sequence[Path] | None = None) -> Path 
     return None if reference == STDIN else find_plan(reference, folders=folders).parent
 
 
+def plan_given(text: str) -> tuple[Plan, Path | None]:
+    """The plan that a form's field gives, and the folder from which its relative paths are meant.
+
+    Args:
+        text: A stored plan's name, a file's path, or a whole plan as YAML or JSON text.
+
+    Raises:
+        PlanInvalid: It is none of them, or not a plan; all problems at once.
+    """
+    if is_plan_text(text):
+        return load_plan(text, source="the plan given as text"), None
+    if text in ("", STDIN):
+        raise PlanInvalid("No plan is named. Give a stored plan's name, a file's path, or a whole plan as text.")
+    return read_plan(text), folder_of(text)
+
+
+def is_plan_text(text: str) -> bool:
+    """Whether this is a whole plan, and not where to find one."""
+    return "\n" in text.strip() or text.lstrip().startswith("{")
+
+
 def _text(content: bytes, source: str) -> str:
     if len(content) > MAX_BYTES:
         raise PlanUnreadable(source, f"it is larger than {MAX_BYTES:,} bytes, and no plan is")

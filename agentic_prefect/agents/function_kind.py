@@ -1,5 +1,6 @@
 """The kind `function`: a Python function does the work."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -33,6 +34,13 @@ class FunctionKind:
         positional, by_name = arguments_for(function, work.input)
         output = await called(function, *positional, **by_name)
         return checked_output(output, work.output, said_by=f"The function {work.task.call!r}")
+
+    def fingerprint(self, work: Work) -> str:
+        """What else the output depends on: the function as it is written by now."""
+        try:
+            return inspect.getsource(self._function_of(work))
+        except (OSError, TypeError):  # built in, or from somewhere without its source
+            return ""
 
     def _function_of(self, work: Work) -> Callable[..., Any]:
         if not work.task.call:

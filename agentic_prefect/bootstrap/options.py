@@ -33,6 +33,10 @@ class RunOptions:
     base_dir: Path | None = None
     """The folder from which a plan's relative paths are meant."""
     run_name: str | None = None
+    resume: str = ""
+    """The id of an earlier run: what it finished, and is as it was then, is not done and paid again."""
+    rerun_from: str = ""
+    """With `resume`: a task (`id` or `id[index]`) that is done again all the same, with all that comes after it."""
 
     def applied_to(self, plan: Plan) -> Plan:
         """The plan with this run's own limits."""

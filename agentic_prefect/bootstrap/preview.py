@@ -12,6 +12,7 @@ from agentic_prefect.models.schema_echo import EchoImpossible, echo
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.expressions import Scope, TaskView, evaluate
 from agentic_prefect.plans.inputs import validate_inputs
+from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.progress import Blueprint, StartNode
@@ -81,7 +82,7 @@ def prompt_of(
     if task.for_each is not None:
         scope = Scope(blueprint.inputs, views, item=_first_item(task, scope), index=0)
     node = StartNode(task_id, task_id, None, scope, ())
-    place = Place("", "", None, lambda _: None)
+    place = Place("", Lineage(""), None, lambda _: None)
     kind = assembly.agent_kind(plan)
     job = job_for(node, blueprint, assembly.services, {"agent": kind}, place)
     if job.fault is not None:

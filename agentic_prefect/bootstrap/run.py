@@ -6,6 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from agentic_prefect.bootstrap.assembly import Assembly
 from agentic_prefect.bootstrap.options import RunOptions
+from agentic_prefect.bootstrap.recorded import record_for
 from agentic_prefect.errors import WrongTaskType
 from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.plan import Plan
@@ -15,6 +16,7 @@ from agentic_prefect.runtime.decorator import AgentFunction
 from agentic_prefect.runtime.plan_flow import result_in, run_here, start
 from agentic_prefect.runtime.services import Services, use
 from agentic_prefect.runtime.stop import StopSignal
+from agentic_prefect.settings import this_process
 
 P = ParamSpec("P")
 OutputT = TypeVar("OutputT")
@@ -37,14 +39,16 @@ async def run_plan(
 
     Raises:
         WrongTaskType: Something else than a plan was given; nothing was started.
-        PlanInvalid: The inputs do not fit, or the plan cannot run.
+        PlanInvalid: The inputs do not fit, the plan cannot run, or there is no earlier run to go on from.
     """
     _require_plan(plan)
     assembly = Assembly(options, stop=stop)
     use(assembly.services)
     warming = asyncio.create_task(asyncio.to_thread(assembly.warm_up, plan))
     try:
-        state = await start(assembly.options.applied_to(plan), inputs or {}, run_name=assembly.options.run_name)
+        options = assembly.options
+        record = await record_for(plan, options, process=this_process())
+        state = await start(options.applied_to(plan), inputs or {}, run_name=options.run_name, record=record)
         return await result_in(state)
     finally:
         await warming
@@ -63,7 +67,8 @@ async def run_plan_here(
     assembly = Assembly(options)
     use(assembly.services)
     try:
-        return await run_here(assembly.options.applied_to(plan), inputs or {}, assembly.services)
+        record = await record_for(plan, assembly.options)
+        return await run_here(assembly.options.applied_to(plan), inputs or {}, assembly.services, record)
     finally:
         await assembly.aclose()
 

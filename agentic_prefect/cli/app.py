@@ -20,6 +20,8 @@ COMMANDS: Final = (
     ("validate", "validate:validate", PLANS, "Check a plan and report every problem in it."),
     ("graph", "graph:graph", PLANS, "Draw a plan."),
     ("explain", "explain:explain", PLANS, "Show what holds for a task, where each value was set, and its prompt."),
+    ("resume", "resume:resume", PLANS, "Go on from a run that has ended: only what is unfinished or changed is paid."),
+    ("rerun", "resume:rerun", PLANS, "Do one task of a run again, and everything that comes after it."),
     ("interventions", "interventions:app", PLANS, "See the questions that wait for people, and answer them."),
     ("init", "init:init", SETUP, "Write a plan, a flow and a deployment to begin with."),
     ("doctor", "doctor:doctor", SETUP, "Check versions, server, keys, local model and limits."),

@@ -93,7 +93,7 @@ def run_to_the_end(
     Raises:
         AgenticError: What kept the plan from running.
     """
-    with temporary_settings(_prefect_settings()), asyncio.Runner() as runner:
+    with temporary_settings(run_settings()), asyncio.Runner() as runner:
         try:
             result = runner.run(_run(plan, inputs, options, progress, console))
         except httpx.TransportError as error:
@@ -105,7 +105,8 @@ def run_to_the_end(
         yield result
 
 
-def _prefect_settings() -> dict[Any, Any]:
+def run_settings() -> dict[Any, Any]:
+    """Prefect's settings for a command that talks to the server."""
     settings: dict[Any, Any] = {}
     if not has_server():
         # For the server that Prefect starts for this run alone. It writes to this terminal.

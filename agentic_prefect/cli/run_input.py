@@ -17,19 +17,22 @@ STREAM_KIND: Final = "jsonl:"
 _LIMITS: Final = tuple(Budget.model_fields)
 
 
-def inputs_of(plan: Plan, pairs: Sequence[str], file: Path | None) -> Mapping[str, Any]:
+def inputs_of(
+    plan: Plan, pairs: Sequence[str], file: Path | None, otherwise: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
     """The values for a plan's inputs, checked, with defaults where none were given.
 
     Args:
         pairs: `NAME=VALUE`; they go before the file.
         file: A YAML or JSON file with a mapping.
+        otherwise: Values of those that neither gives.
 
     Raises:
         InputsUnreadable: The file cannot be read.
         PlanInvalid: A pair is malformed, an input is not declared, or a value does not fit.
     """
     from_file = dict(_inputs_in(file)) if file is not None else dict[str, Any]()
-    return validate_inputs(plan, from_file | parse_inputs(plan, _texts(pairs)))
+    return validate_inputs(plan, dict(otherwise or {}) | from_file | parse_inputs(plan, _texts(pairs)))
 
 
 def budget_of(limits: Sequence[str]) -> Budget | None:

@@ -1,10 +1,11 @@
 """What `run` and `rehearse` do: read, look at everything that can be wrong, run, show, write."""
 
 import gc
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -26,6 +27,9 @@ from agentic_prefect.reports import console as terminal_report
 from agentic_prefect.reports.model import PlanReport, report_of
 from agentic_prefect.stored_plans import folder_of, read_plan
 
+if TYPE_CHECKING:
+    from agentic_prefect.bootstrap import RunOptions
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -39,6 +43,29 @@ class Request:
     faults: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where what a run gives is to go."""
+
+    outputs: Sequence[Output]
+    stream: str | None
+    """The file, or `-`, that the events are written to."""
+
+    @classmethod
+    def of(cls, flags: RunFlags) -> "Destinations":
+        """What the options say, with files that can be written.
+
+        Raises:
+            AgenticError: They are malformed, get into each other's way, or cannot be written.
+        """
+        outputs, stream = prepare(flags.output, flags.format), stream_target(flags.stream)
+        if stream == STDOUT and any(output.is_stdout for output in outputs):
+            raise UsageError("Result and events cannot both go to standard output. Give a file for one of them.")
+        if stream is not None and stream != STDOUT:
+            require_writable(Path(stream))
+        return cls(outputs, stream)
+
+
 def execute(request: Request) -> ExitCode:
     """Run a plan as it was asked for, and write what came of it.
 
@@ -47,31 +74,40 @@ def execute(request: Request) -> ExitCode:
     """
     flags = request.flags
     plan = read_plan(request.plan)
-    outputs = prepare(flags.output, flags.format)
-    target = stream_target(flags.stream)
-    if target == STDOUT and any(output.is_stdout for output in outputs):
-        raise UsageError("Result and events cannot both go to standard output. Give a file for one of them.")
-    if target is not None and target != STDOUT:
-        require_writable(Path(target))
+    destinations = Destinations.of(flags)
     inputs = inputs_of(plan, flags.inputs, flags.inputs_file)
     budget = budget_of(flags.budget)
 
-    with _no_collections():
+    with no_collections():
         # Prefect takes more than a second to load; what is said above this line is said at once.
         from agentic_prefect.bootstrap import RunOptions
-        from agentic_prefect.cli import engine
-        from agentic_prefect.cli.answering import is_attended
 
-    console, quiet, verbose = stderr(), request.verbosity.quiet, request.verbosity.verbose > 0
     options = RunOptions(
         policy=PolicyFields(model=request.model) if request.model else PolicyFields(),
         max_concurrency=flags.max_concurrency,
         budget=budget,
         rehearse=request.rehearse,
-        attended=is_attended() and not quiet,
         faults=request.faults,
         base_dir=folder_of(request.plan),
     )
+    return run_and_show(plan, inputs, options, destinations, request.verbosity)
+
+
+def run_and_show(
+    plan: Plan, inputs: Mapping[str, Any], options: "RunOptions", destinations: Destinations, verbosity: Verbosity
+) -> ExitCode:
+    """Run a plan, show how it goes, and write what came of it.
+
+    Raises:
+        AgenticError: Something kept the plan from running; nothing was sent to a model.
+    """
+    with no_collections():
+        # Prefect takes more than a second to load, and a mistake in a plan is told before.
+        from agentic_prefect.cli import engine
+        from agentic_prefect.cli.answering import is_attended
+
+    console, quiet, verbose = stderr(), verbosity.quiet, verbosity.verbose > 0
+    options = replace(options, attended=is_attended() and not quiet)
     with ExitStack() as stack:
         if not verbose:
             engine.keep_prefects_log_aside(console)
@@ -80,17 +116,17 @@ def execute(request: Request) -> ExitCode:
             _announce(console, warnings, has_server=engine.has_server())
         progress = stack.enter_context(showing(plan, console, quiet=quiet, verbose=verbose))
         observers: list[Observer] = [progress]
-        if target is not None:
-            observers.append(stack.enter_context(JsonlObserver(target)))
+        if destinations.stream is not None:
+            observers.append(stack.enter_context(JsonlObserver(destinations.stream)))
         options = replace(options, observers=observers)
         with engine.run_to_the_end(plan, inputs, options, progress, console) as result:
             progress.close()
-            _finish(plan, result, progress, outputs, quiet=quiet, is_stdout_taken=target == STDOUT)
+            _finish(plan, result, progress, destinations, quiet=quiet)
     return code_of_status(result.status)
 
 
 @contextmanager
-def _no_collections() -> Generator[None]:
+def no_collections() -> Generator[None]:
     """Look for no garbage while the body loads modules: there is hardly any, and looking takes a tenth of the time."""
     gc.disable()
     try:
@@ -107,26 +143,23 @@ def _announce(console: Console, warnings: Sequence[Problem], *, has_server: bool
         console.print("No Prefect server is set (PREFECT_API_URL), so one is started for this run alone.")
 
 
-def _finish(
-    plan: Plan,
-    result: PlanResult,
-    progress: Progress,
-    outputs: Sequence[Output],
-    *,
-    quiet: bool,
-    is_stdout_taken: bool,
-) -> None:
+def _finish(plan: Plan, result: PlanResult, progress: Progress, destinations: Destinations, *, quiet: bool) -> None:
     """Write the result where it is wanted, and say how it went where there is room for it."""
     page = report_of(plan, result, live=progress.live)
-    for output in outputs:
+    for output in destinations.outputs:
         output.write(result, page)
-    files = ", ".join(output.path for output in outputs if not output.is_stdout) or None
-    is_stdout_taken = is_stdout_taken or any(output.is_stdout for output in outputs)
+    files = ", ".join(output.path for output in destinations.outputs if not output.is_stdout) or None
+    is_stdout_taken = destinations.stream == STDOUT or any(output.is_stdout for output in destinations.outputs)
     if quiet:
         if result.failed:
             print_error(stderr(), f"plan {result.plan!r} ended with {result.status}: {result.reason}.")
         return
     _show(stderr() if is_stdout_taken else stdout(), page, files)
+    if not result.successful:
+        stderr().print(
+            f"To go on from here without paying again for what is done: agentic-prefect resume {result.run_id}",
+            soft_wrap=True,
+        )
 
 
 def _show(console: Console, page: PlanReport, saved_to: str | None) -> None:

@@ -9,6 +9,7 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from pydantic_core import to_jsonable_python
 
+from agentic_prefect.models.connection import Connection
 from agentic_prefect.ports import Work
 
 RELEVANT_TASK_FIELDS = frozenset({"kind", "model", "prompt", "special_instructions", "call", "use", "plan", "checks"})
@@ -46,13 +47,26 @@ IRRELEVANT_AGENT_FIELDS = dict.fromkeys(
     "the task's effective field stands for it",
 )
 
+RELEVANT_CONNECTION_FIELDS = frozenset({"base_url", "api", "model", "settings"})
 
-def content_key(work: Work, *, lineage: str, fingerprint: str = "") -> str:
+IRRELEVANT_CONNECTION_FIELDS = {
+    "api_key_env": "who pays does not change the answer",
+    "api_key": "who pays does not change the answer",
+    "structured_output": "decides how the form is enforced, not which form",
+    "max_in_flight": "decides when, not what",
+    "stream": "decides how the answer arrives, not what it is",
+    "idle_timeout_s": "a success within another time is the same success",
+}
+"""Connection fields that cannot change an answer, each with its reason."""
+
+
+def content_key(work: Work, *, lineage: str, fingerprint: str = "", connection: Connection | None = None) -> str:
     """SHA-256 (hex) of the work, within one lineage of runs.
 
     Args:
         work: The rendered work; attempt, history and timeouts do not count.
         lineage: The id of the first run; a resumed run carries it on, so that it finds what was paid for.
+        connection: The connection of the plan's own that the task's model names; its key and limits do not count.
         fingerprint: What else the kind of task depends on, such as its template's hash.
     """
     content = {
@@ -64,6 +78,9 @@ def content_key(work: Work, *, lineage: str, fingerprint: str = "") -> str:
         "input": work.input,
         "context": [item.model_dump(mode="json") for item in work.context],
         "output": work.output.model_dump(mode="json") if work.output else None,
+        "connection": connection.model_dump(mode="json", include=set(RELEVANT_CONNECTION_FIELDS))
+        if connection
+        else None,
         "fingerprint": fingerprint,
     }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()

@@ -19,6 +19,7 @@ from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.observers.dispatch import Dispatcher
 from agentic_prefect.plans.expressions import Scope, problems_in, references
+from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.ports import TaskKind, Work
@@ -92,11 +93,12 @@ class AgentFunction(Generic[P, OutputT]):
         plan = Plan(name="flow", agents={self._agent.name: self._agent}, tasks=(self.task,))
         blueprint = Blueprint.of(effective_plan(plan, run=services.options, settings=services.settings), given)
         results: dict[str, TaskResult] = {}
-        info = RunInfo(blueprint.plan, run_id, None, run_id, lambda: results, whole_plan=False)
+        lineage = Lineage(run_id)
+        info = RunInfo(blueprint.plan, run_id, None, lineage, lambda: results, whole_plan=False)
         dispatcher = Dispatcher(services.observers(info))
         kinds = {name: _Typed(kind, self._returns) for name, kind in services.kinds(info).items()}
         start = StartNode(self.task.id, self.task.id, None, Scope(given, {}), ())
-        job = job_for(start, blueprint, services, kinds, Place(run_id, run_id, None, dispatcher.notify))
+        job = job_for(start, blueprint, services, kinds, Place(run_id, lineage, None, dispatcher.notify))
         job.key = _key_of_call(run_id, job.key)
         waits_for = [edge for result in upstream if (edge := _edges.get(result.run_id or "")) is not None]
         result, state = await execute(job, label=self.task.id, waits_for=waits_for, tags=self.task.tags)

@@ -1,6 +1,9 @@
 """The Prefect flow that runs a plan, as a run of its own or as a part of another plan's run."""
 
 import asyncio
+import hashlib
+import json
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,7 +17,9 @@ from pydantic_core import to_jsonable_python
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
+from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.plans.inputs import validate_inputs
+from agentic_prefect.plans.lineage import lineage_of
 from agentic_prefect.plans.progress import Blueprint
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.agent_task import install_log_filter
@@ -29,28 +34,37 @@ class Nesting:
     """The run that a sub-plan is part of."""
 
     parent_run_id: str
-    lineage: str
     stop_reason: Callable[[], str]
     """Why the parent is stopping this part; empty while it is not."""
 
+
+_NEW = RunRecord()
+KEPT_PLACES = 10_000
+"""How many plans started within flows are counted at most."""
+_started: OrderedDict[str, int] = OrderedDict()
+"""How often each plan was started with the same inputs in one flow run."""
 
 nesting: ContextVar[Nesting | None] = ContextVar("agentic_prefect_nesting", default=None)
 """Set around the run of a sub-plan."""
 
 
 @flow(name="agentic-plan", retries=0, persist_result=True, result_serializer="json", validate_parameters=False)
-async def plan_flow(plan: dict[str, Any], inputs: dict[str, Any] | None = None) -> Any:
+async def plan_flow(
+    plan: dict[str, Any], inputs: dict[str, Any] | None = None, record: dict[str, Any] | None = None
+) -> Any:
     """Run a plan of agent tasks."""
-    return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, current_services()))
+    known = RunRecord.model_validate(record or {})
+    return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, current_services(), known))
 
 
-async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services) -> PlanResult:
+async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, record: RunRecord = _NEW) -> PlanResult:
     """Run a plan inside of the flow run that is going on.
 
     Args:
         plan: A valid plan.
         inputs: Values for its inputs; those left out take their defaults.
         services: What the run needs from outside.
+        record: Which earlier runs it goes on from.
 
     Raises:
         PlanInvalid: The inputs do not fit, the plan has a cycle, or no flow run is going on.
@@ -63,11 +77,12 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services) ->
         effective_plan(plan, run=services.options, settings=services.settings), validate_inputs(plan, inputs)
     )
     run_id, parent = str(context.flow_run.id), nesting.get()
+    since = record.seen_from_outside(run_id)
     run = PlanRun(
         blueprint,
         services,
         run_id=run_id,
-        lineage=parent.lineage if parent else run_id,
+        lineage=lineage_of(since.lineage, since.renewed, blueprint.graph),
         parent_run_id=parent.parent_run_id if parent else None,
         url=run_url(run_id),
     )
@@ -83,13 +98,34 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services) ->
         return run.result
 
 
-async def start(plan: Plan, inputs: Mapping[str, Any], *, run_name: str | None = None) -> State[PlanResult]:
+async def start(
+    plan: Plan, inputs: Mapping[str, Any], *, run_name: str | None = None, record: RunRecord = _NEW
+) -> State[PlanResult]:
     """Run a plan as a flow run of its own, or as a subflow where one is going on; its state carries the result."""
+    record = record if record.lineage else record.model_copy(update={"lineage": _lineage_within(plan, inputs)})
     named = plan_flow.with_options(flow_run_name=(run_name or plan.name).replace("{", "(").replace("}", ")"))
     # Prefect's own way loads FastAPI, a third of a second, to make plain data of what is plain data already.
     named.serialize_parameters = _plain
     content = plan.model_dump(mode="json", exclude_unset=True)
-    return await cast("Awaitable[State[PlanResult]]", named(content, dict(inputs), return_state=True))
+    about = record.model_dump(mode="json", exclude_defaults=True)
+    return await cast("Awaitable[State[PlanResult]]", named(content, dict(inputs), about, return_state=True))
+
+
+def _lineage_within(plan: Plan, inputs: Mapping[str, Any]) -> str:
+    """The lineage of a plan that somebody's own flow runs: that of the flow's run, which a retry of it carries on.
+
+    The second run of the same plan with the same inputs in one flow is a second run, not the first one again. Empty
+    outside of a flow.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return ""
+    content = json.dumps([plan.name, to_jsonable_python(inputs, fallback=str)], sort_keys=True)
+    place = f"{context.flow_run.id}/{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    number = _started[place] = _started.get(place, 0) + 1
+    while len(_started) > KEPT_PLACES:
+        _started.popitem(last=False)
+    return f"{place}/{number}"
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +141,9 @@ async def result_in(state: State[PlanResult]) -> PlanResult:
     data = cast("object", await state.aresult(raise_on_failure=False))
     if isinstance(data, BaseException):
         raise data
+    if isinstance(data, dict) and "run_id" in data:
+        # Read back from storage: a flow of somebody's own was retried, and this plan had been completed in it.
+        data = PlanResult.model_validate(data)
     if not isinstance(data, PlanResult):
         raise PlanInvalid(f"The plan's run ended {state.name!r} and left no result: {state.message or 'no message'}.")
     return data

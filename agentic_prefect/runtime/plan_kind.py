@@ -5,6 +5,8 @@ from typing import Any, cast
 
 from agentic_prefect.errors import PlanInvalid, SubPlanFailed
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.run_record import RunRecord
+from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.ports import Work
 from agentic_prefect.runtime.plan_flow import Nesting, nesting, result_in, start
 
@@ -12,7 +14,7 @@ from agentic_prefect.runtime.plan_flow import Nesting, nesting, result_in, start
 class PlanKind:
     """Runs a plan as a subflow; its output is the task's, its usage counts, its failure is the task's failure."""
 
-    def __init__(self, find_plan: Callable[[str], Plan], lineage: str) -> None:
+    def __init__(self, find_plan: Callable[[str], Plan], lineage: Lineage) -> None:
         self._find_plan, self._lineage = find_plan, lineage
 
     async def execute(self, work: Work) -> Any:
@@ -31,9 +33,14 @@ class PlanKind:
             )
         if work.task.budget is not None:
             plan = plan.model_copy(update={"budget": work.task.budget})
-        token = nesting.set(Nesting(work.run_id, f"{self._lineage}/{work.task_id}", work.stop_reason))
+        token = nesting.set(Nesting(work.run_id, work.stop_reason))
         try:
-            state = await start(plan, cast("Mapping[str, Any]", inputs), run_name=f"{work.task_id}: {plan.name}")
+            state = await start(
+                plan,
+                cast("Mapping[str, Any]", inputs),
+                run_name=f"{work.task_id}: {plan.name}",
+                record=RunRecord(lineage=f"{self._lineage.of(work.task_id)}/{work.task_id}"),
+            )
         finally:
             nesting.reset(token)
         result = await result_in(state)
@@ -41,6 +48,11 @@ class PlanKind:
         if not result.successful:
             raise SubPlanFailed(f"The sub-plan {plan.name!r} ended {result.status}: {result.reason}.")
         return result.output
+
+    def fingerprint(self, work: Work) -> str:
+        """What else the output depends on: the plan that the task names, whatever it is by now."""
+        plan = self._plan_of(work)
+        return plan.model_dump_json() if isinstance(work.task.plan, str) else ""
 
     def _plan_of(self, work: Work) -> Plan:
         given = work.task.plan

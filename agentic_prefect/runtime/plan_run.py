@@ -13,6 +13,7 @@ from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.observers.dispatch import Dispatcher
 from agentic_prefect.plans.advance import advance, begin
+from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.plans.outcome import plan_output, plan_status
 from agentic_prefect.plans.progress import Blueprint, CancelAsked, NodeEnded, Outcome, Progress, item_name
 from agentic_prefect.runtime.actions import Actions
@@ -32,7 +33,7 @@ class PlanRun:
         services: Services,
         *,
         run_id: str,
-        lineage: str | None = None,
+        lineage: Lineage,
         parent_run_id: str | None = None,
         url: str | None = None,
     ) -> None:
@@ -41,7 +42,6 @@ class PlanRun:
         self._progress = Progress()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._started_at = services.clock()
-        lineage = lineage or run_id
         info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self.result or self._progress.results)
         self._dispatcher = Dispatcher(services.observers(info))
         desk = Desk(services.gate, self._dispatcher.notify)

@@ -13,6 +13,7 @@ from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.ports import HumanGate, Observer, TaskKind
 from agentic_prefect.runtime.stop import StopSignal
 
@@ -24,8 +25,8 @@ class RunInfo:
     plan: Plan
     run_id: str
     parent_run_id: str | None
-    lineage: str
-    """The id of the first run of this work, which a resumed or nested run carries on."""
+    lineage: Lineage
+    """Whose finished work this run may take over."""
     snapshot: Callable[[], Mapping[str, TaskResult] | PlanResult]
     """The results so far, by task id and by `id[index]`; the plan's result once it has ended."""
     whole_plan: bool = True

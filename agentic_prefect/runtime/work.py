@@ -7,13 +7,16 @@ from typing import Any
 from agentic_prefect.errors import AgenticError, PlanInvalid
 from agentic_prefect.interventions.desk import Desk
 from agentic_prefect.models.agent import AgentSpec
+from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.events import Event
+from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import ContextItem
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.expressions import Scope, evaluate, references
 from agentic_prefect.plans.expressions.values import as_text
+from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.policies.failure import repairs_for, timeout_for
 from agentic_prefect.ports import TaskKind, Work
@@ -27,8 +30,8 @@ class Place:
     """The run that a job belongs to."""
 
     run_id: str
-    lineage: str
-    """The id of the first run of this work."""
+    lineage: Lineage
+    """Whose finished work this run may take over."""
     parent_run_id: str | None
     notify: Callable[[Event], None]
     desk: Desk | None = None
@@ -59,7 +62,12 @@ def job_for(
         work = _rendered(work, task, start.scope, services)
         work = replace(work, input=start.edited[0]) if start.edited else work
         fingerprint: Callable[[Work], str] = getattr(kind, "fingerprint", _no_fingerprint)
-        key = content_key(work, lineage=place.lineage, fingerprint=fingerprint(work))
+        key = content_key(
+            work,
+            lineage=place.lineage.of(start.name),
+            fingerprint=fingerprint(work),
+            connection=_connection_of(task, blueprint.plan),
+        )
     except AgenticError as error:
         fault = fault or error
     return Job(
@@ -93,6 +101,11 @@ def _rendered(work: Work, task: AgentTask, scope: Scope, services: Services) -> 
         context=tuple(_context_item(text, scope) for text in task.context),
         output=services.output_of(task),
     )
+
+
+def _connection_of(task: AgentTask, plan: Plan) -> Connection | None:
+    """The connection of the plan's own that a task's model names."""
+    return plan.models.get((task.model or "").partition("/")[0])
 
 
 def _text(value: str, scope: Scope) -> str:

@@ -17,6 +17,7 @@ from agentic_prefect.interventions.desk import Nobody
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
+from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
 from agentic_prefect.ports import HumanGate, Observer, Work
 from agentic_prefect.runtime.plan_flow import result_in, start
@@ -55,7 +56,14 @@ class Bench:
     gate: HumanGate | None = None
     state: State[Any] | None = None
 
-    async def run(self, plan: Plan, inputs: Mapping[str, Any] | None = None, **behaviours: Behaviour) -> PlanResult:
+    async def run(
+        self,
+        plan: Plan,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        record: RunRecord | None = None,
+        **behaviours: Behaviour,
+    ) -> PlanResult:
         self.kind.behaviours = {**self.kind.behaviours, **behaviours}
         use(
             Services(
@@ -73,7 +81,7 @@ class Bench:
                 gate=self.gate or Nobody(lambda: datetime.now(UTC)),
             )
         )
-        self.state = await start(plan, inputs or {})
+        self.state = await start(plan, inputs or {}, record=record or RunRecord())
         return await result_in(self.state)
 
     @staticmethod
