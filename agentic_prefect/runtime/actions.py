@@ -1,11 +1,11 @@
 """Carries out what the reducer decided. The one place where a decision becomes a task run or an event."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, assert_never, cast
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, assert_never
+from uuid import UUID
 
 from prefect.client.schemas.objects import State
-from prefect.utilities.annotations import quote
 
 from agentic_prefect.models.events import TaskFallback, TaskSkipped, TaskStatusChanged
 from agentic_prefect.models.result import TaskResult
@@ -26,11 +26,10 @@ from agentic_prefect.plans.progress import (
     split_name,
 )
 from agentic_prefect.ports import TaskKind
-from agentic_prefect.runtime.agent_task import execute, show_skipped, show_supplied
+from agentic_prefect.runtime.agent_task import execute, show, show_supplied
 from agentic_prefect.runtime.job import Job, end_events
 from agentic_prefect.runtime.questions import Questions
 from agentic_prefect.runtime.services import Services
-from agentic_prefect.runtime.states import edge_from
 from agentic_prefect.runtime.work import Place, job_for
 
 LABEL_CHARS = 25
@@ -55,7 +54,8 @@ class Actions:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._shown: dict[str, asyncio.Task[None]] = {}
         """What is still being shown without having run, by task id; those that come after wait for it."""
-        self._edges: dict[str, list[State[Any]]] = {}
+        self._runs: dict[str, list[UUID]] = {}
+        """The task runs of each task, so that those of others can be drawn after them."""
         self._questions = Questions(blueprint, services, place, report)
 
     def carry_out(self, action: Action) -> None:
@@ -105,7 +105,7 @@ class Actions:
             result, state = await execute(
                 job,
                 label=_label(start.name),
-                waits_for=await self._edges_from(start.waits_for),
+                after=await self._runs_of(start.waits_for),
                 tags=task.tags,
             )
             self._remember(split_name(start.name)[0], state)
@@ -118,11 +118,8 @@ class Actions:
         self._report(NodeEnded(start.name, result))
 
     async def _show_skipped(self, result: TaskResult) -> None:
-        shown = show_skipped.with_options(task_run_name=_label(result.task_id))
-        waits_for = await self._edges_from(self._blueprint.graph.edges[result.task_id].all)
-        state: State[Any] = await cast(
-            "Awaitable[State[Any]]", shown(quote(result), wait_for=waits_for or None, return_state=True)
-        )
+        after = await self._runs_of(self._blueprint.graph.edges[result.task_id].all)
+        state = await show(result, label=_label(result.task_id), after=after)
         self._remember(result.task_id, state)
 
     def _show_decided(self, result: TaskResult, withdrawn: str) -> None:
@@ -144,23 +141,24 @@ class Actions:
             result,
             label=_label(f"{result.task_id}, supplied"),
             key=self._keys.get(result.task_id),
-            waits_for=self._edges.get(result.task_id, ()),
+            after=self._runs.get(result.task_id, ()),
         )
         self._remember(result.task_id, state)
 
     def _remember(self, task_id: str, state: State[Any]) -> None:
-        self._edges.setdefault(task_id, []).append(edge_from(state))
+        if state.state_details.task_run_id is not None:
+            self._runs.setdefault(task_id, []).append(state.state_details.task_run_id)
 
     def _in_background(self, task_id: str, work: Coroutine[Any, Any, None]) -> None:
         shown = asyncio.create_task(work)
         self._shown[task_id] = shown
         shown.add_done_callback(lambda _: self._shown.pop(task_id, None))
 
-    async def _edges_from(self, names: Iterable[str]) -> list[State[Any]]:
+    async def _runs_of(self, names: Iterable[str]) -> list[UUID]:
         """The runs that a task comes after, once they are there."""
         names = tuple(names)
         await asyncio.gather(*(shown for name in names if (shown := self._shown.get(name))), return_exceptions=True)
-        return [edge for name in names for edge in self._edges.get(name, ())]
+        return [run for name in names for run in self._runs.get(name, ())]
 
     def _show_joined(self, result: TaskResult) -> None:
         self._notify_status(result.task_id, TaskStatus.IN_PROGRESS, result.status)

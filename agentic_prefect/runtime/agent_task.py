@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any, cast
+from uuid import UUID
 
 from prefect import task
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
 from prefect.states import Cancelled, Completed
+from prefect.task_engine import run_task_async
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 from prefect.utilities.engine import emit_task_run_state_change_event
@@ -41,9 +43,12 @@ async def _supplied(result: TaskResult) -> TaskResult:
     return result
 
 
-async def show_supplied(
-    result: TaskResult, *, label: str, key: str | None, waits_for: Sequence[State[Any]] = ()
-) -> State[Any]:
+async def show(result: TaskResult, *, label: str, after: Sequence[UUID]) -> State[Any]:
+    """Make a skipped task visible; arguments as for `execute`."""
+    return await _run(show_skipped.with_options(task_run_name=_name(label)), after, result=result)
+
+
+async def show_supplied(result: TaskResult, *, label: str, key: str | None, after: Sequence[UUID] = ()) -> State[Any]:
     """Make visible what a person supplied, and keep it where the task's own result would be, so that a later run of
     the same work finds it.
 
@@ -51,26 +56,26 @@ async def show_supplied(
         result: The completed result.
         label: The name of the task run.
         key: The key of the task's work; `None` keeps nothing.
-        waits_for: The task's failed runs.
+        after: The task's failed runs.
     """
     shown = _supplied.with_options(
-        task_run_name=label.replace("{", "(").replace("}", ")"),
+        task_run_name=_name(label),
         cache_policy=FixedKey(value=key),
         persist_result=key is not None,
         result_serializer="json",
     )
-    return await cast(Any, shown)(quote(result), wait_for=list(waits_for) or None, return_state=True)
+    return await _run(shown, after, result=result)
 
 
 async def execute(
-    job: Job, *, label: str, waits_for: Sequence[State[Any]] = (), tags: Sequence[str] = ()
+    job: Job, *, label: str, after: Sequence[UUID] = (), tags: Sequence[str] = ()
 ) -> tuple[TaskResult, State[Any]]:
     """Run a job through all its attempts as one Prefect task run.
 
     Args:
         job: What to do.
         label: The name of the task run, at most about 25 characters to be readable.
-        waits_for: The runs that it came after (see `edge_from`); they become the arrows of the drawing.
+        after: The task runs that it came after; they become the arrows of the drawing.
         tags: Prefect tags for the task run.
 
     Returns:
@@ -80,7 +85,7 @@ async def execute(
     if tags:
         configured = configured.with_options(tags=list(tags))
     try:
-        state: State[Any] = await configured(quote(job), wait_for=list(waits_for) or None, return_state=True)
+        state = await _run(configured, after, job=job)
     except asyncio.CancelledError:
         current = asyncio.current_task()
         if not job.stop_reason or current is None:
@@ -91,6 +96,27 @@ async def execute(
     result = await result_of(state, job)
     job.ended(result)
     return result, state
+
+
+async def _run(prefect_task: Task[..., Any], after: Sequence[UUID], **argument: Any) -> State[Any]:
+    """Run a task of one parameter and give back its state.
+
+    What it waits for was decided before, so Prefect is told only which runs came before, for its drawing. Calling the
+    task with `wait_for` would have it look through all that the states of those carry, for every one that waits.
+    """
+    (name, value), *_ = argument.items()
+    state: object = await run_task_async(
+        prefect_task,
+        parameters={name: quote(value)},
+        return_type="state",
+        dependencies={name: {TaskRunResult(id=each) for each in after}},  # pyright: ignore[reportUnhashable]
+    )
+    return cast("State[Any]", state)
+
+
+def _name(label: str) -> str:
+    """The name of a task run, in which Prefect would fill in what stands in braces."""
+    return label.replace("{", "(").replace("}", ")")
 
 
 def _configured(job: Job, label: str) -> Task[..., Any]:
@@ -116,7 +142,7 @@ def _configured(job: Job, label: str) -> Task[..., Any]:
         job.ended(await result_of(state, job))
 
     return run_attempt.with_options(
-        task_run_name=label.replace("{", "(").replace("}", ")"),
+        task_run_name=_name(label),
         # One more than can be granted: the engine does not ask about the last failure once retries are used up.
         retries=most_retries(job.work.task) + 1,
         retry_delay_seconds=1,

@@ -5,8 +5,8 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
+from uuid import UUID
 
-from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
@@ -25,16 +25,15 @@ from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.ports import TaskKind, Work
 from agentic_prefect.runtime.agent_task import execute, install_log_filter
 from agentic_prefect.runtime.services import RunInfo, Services, current_services
-from agentic_prefect.runtime.states import edge_from
 from agentic_prefect.runtime.work import Place, job_for
 
 P = ParamSpec("P")
 OutputT = TypeVar("OutputT")
 
-KEPT_STATES = 10_000
+KEPT_RUNS = 10_000
 """How many task runs are remembered, to draw an edge from one to a task that is given its result."""
 
-_edges: OrderedDict[str, State[Any]] = OrderedDict()
+_known: OrderedDict[str, None] = OrderedDict()
 _calls: OrderedDict[str, int] = OrderedDict()
 
 
@@ -78,15 +77,15 @@ class AgentFunction(Generic[P, OutputT]):
                 reason=f"it needs {missing.task_id!r}, which is {missing.status}",
             )
         given = {name: _output_of(value) for name, value in bound.arguments.items()}
-        result, state = await self._run(to_jsonable_python(given), upstream)
-        _remember(result, state)
+        result = await self._run(to_jsonable_python(given), upstream)
+        _remember(result)
         if not result.success:
             return cast("TaskResult[OutputT]", result)
         return cast(
             "TaskResult[OutputT]", result.model_copy(update={"output": self._returns.validate_python(result.output)})
         )
 
-    async def _run(self, given: Any, upstream: Sequence[TaskResult]) -> tuple[TaskResult, State[Any]]:
+    async def _run(self, given: Any, upstream: Sequence[TaskResult]) -> TaskResult:
         services, context = current_services(self._services), FlowRunContext.get()
         install_log_filter()
         run_id = str(context.flow_run.id) if context and context.flow_run else ""
@@ -100,11 +99,11 @@ class AgentFunction(Generic[P, OutputT]):
         start = StartNode(self.task.id, self.task.id, None, Scope(given, {}), ())
         job = job_for(start, blueprint, services, kinds, Place(run_id, lineage, None, dispatcher.notify))
         job.key = _key_of_call(run_id, job.key)
-        waits_for = [edge for result in upstream if (edge := _edges.get(result.run_id or "")) is not None]
-        result, state = await execute(job, label=self.task.id, waits_for=waits_for, tags=self.task.tags)
+        after = [UUID(result.run_id) for result in upstream if result.run_id in _known]
+        result, _ = await execute(job, label=self.task.id, after=after, tags=self.task.tags)
         results[self.task.id] = result
         await dispatcher.flush()
-        return result, state
+        return result
 
     def _task_of(self, text: str, returns: Any) -> AgentTask:
         mentioned = references(text).unknown_names & set(self._signature.parameters)
@@ -181,14 +180,14 @@ def _key_of_call(run_id: str, key: str | None) -> str | None:
     if not run_id or key is None:
         return None
     count = _calls[f"{run_id}/{key}"] = _calls.get(f"{run_id}/{key}", 0) + 1
-    while len(_calls) > KEPT_STATES:
+    while len(_calls) > KEPT_RUNS:
         _calls.popitem(last=False)
     return key if count == 1 else hashlib.sha256(f"{key}/{count}".encode()).hexdigest()
 
 
-def _remember(result: TaskResult, state: State[Any]) -> None:
+def _remember(result: TaskResult) -> None:
     if result.run_id is None:
         return
-    _edges[result.run_id] = edge_from(state)
-    while len(_edges) > KEPT_STATES:
-        _edges.popitem(last=False)
+    _known[result.run_id] = None
+    while len(_known) > KEPT_RUNS:
+        _known.popitem(last=False)

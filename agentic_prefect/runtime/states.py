@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from prefect.client.schemas.objects import State, StateDetails
+from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from agentic_prefect.errors import ErrorCode
@@ -43,17 +43,6 @@ async def result_of(state: State[Any], job: Job) -> TaskResult:
         agent=job.work.agent.name or None,
         run_id=job.task_run_id,
     )
-
-
-def edge_from(state: State[Any]) -> State[Any]:
-    """A stand-in for the final state of a task run, for those that came after it.
-
-    Prefect reads the arrows of its drawing from the states that a task run waits for, and looks through everything they
-    carry, results included; it also keeps a run from starting after one that was cancelled. What is waited for and why
-    is decided before, so all that is handed on is which run it was.
-    """
-    details = StateDetails(task_run_id=state.state_details.task_run_id, flow_run_id=state.state_details.flow_run_id)
-    return Completed(data=True, state_details=details)
 
 
 def plan_state(result: PlanResult) -> State[PlanResult]:

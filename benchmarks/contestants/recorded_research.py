@@ -11,8 +11,8 @@ from pathlib import Path
 
 from agentic_prefect import PlanStatus, run_plan
 from agentic_prefect.testing import ScriptedServer
-from benchmarks.contestants import runs_asked_for
-from tests.workloads.test_recorded_research import calls_in, plan_of, script
+from benchmarks.contestants import SETTLE_S, runs_asked_for
+from tests.workloads.research import calls_in, plan_of, script
 
 SCALE = 1 / 20
 """The recorded seconds are replayed this much faster."""
@@ -27,6 +27,7 @@ async def main() -> None:
         os.environ["OPENAI_BASE_URL"] = server.base_url
         script(server, calls, scale=SCALE)
         for number in range(runs_asked_for() + 1):
+            await asyncio.sleep(SETTLE_S)
             result = await run_plan(plan_of(calls), {"query": calls[0]["input"][0]["content"]})
             if result.status is not PlanStatus.COMPLETED:
                 raise RuntimeError(result.reason)
