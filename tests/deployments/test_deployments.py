@@ -168,7 +168,7 @@ def _post(api_url: str, deployment: str, parameters: dict[str, Any]) -> httpx.Re
 
 
 def _run(api_url: str, run_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{api_url}/flow_runs/{run_id}").json()
+    found: dict[str, Any] = httpx.get(f"{api_url}/flow_runs/{run_id}", timeout=60).json()
     return found
 
 

@@ -46,7 +46,7 @@ async def test_a_failure_is_a_result(bench: Bench) -> None:
 
 async def test_the_life_of_a_task_that_succeeds_late(bench: Bench) -> None:
     """Two failures and a success give the whole sequence, old and new chained, and the waits show in Prefect."""
-    # F-06 F-09 F-18 F-26 A-03 A-12
+    # F-06 F-09 F-13 F-18 F-26 A-03 A-11 A-12 A-24
     plan = make_plan({"id": "x", **FAST})
     result = await bench.run(plan, x=fails(ServerFault("1"), ServerFault("2")))
     changes = bench.observer.transitions("x")
