@@ -1,7 +1,7 @@
 """The services of a run, put together."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,9 +21,9 @@ from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRun
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.interventions.desk import Nobody
-from agentic_prefect.interventions.prefect_gate import PrefectGate
 from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.models.chat import OutputSchema
+from agentic_prefect.models.intervention import Decision, Intervention
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.observers.artifacts import ArtifactObserver
@@ -32,7 +32,7 @@ from agentic_prefect.observers.prefect_events import PrefectEventObserver
 from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
 from agentic_prefect.plugins.kinds import installed_kinds
 from agentic_prefect.policies.effective import effective_plan
-from agentic_prefect.ports import HumanGate, Observer, TaskKind
+from agentic_prefect.ports import HumanGate, Observer, Opening, TaskKind
 from agentic_prefect.prompting.builder import PromptBuilder
 from agentic_prefect.prompting.registry import PromptRegistry, default_registry
 from agentic_prefect.runtime.links import run_url
@@ -85,7 +85,7 @@ class Assembly:
         """How people are asked: in the Prefect UI where there is one, else at this run's terminal, else not at all."""
         if self.options.rehearse or not (self.options.attended or run_url("")):
             return Nobody(_now)
-        return PrefectGate(_now, run_url)
+        return _GateOnDemand()
 
     async def renew_key(self, plan: Plan, task: AgentTask, secret_block: str) -> None:
         """Give the connection of a task the key in a Prefect Secret block, for as long as this run lasts."""
@@ -153,6 +153,16 @@ class Assembly:
     async def aclose(self) -> None:
         """Close what is held open."""
         await self.models.aclose()
+
+
+class _GateOnDemand:
+    """Asks people through Prefect, whose forms take a fifth of a second to load: most runs ask nobody."""
+
+    async def ask(self, intervention: Intervention, opened: Callable[[Opening], None]) -> Decision:
+        # Loaded with the first question, see above.
+        from agentic_prefect.interventions.prefect_gate import PrefectGate
+
+        return await PrefectGate(_now, run_url).ask(intervention, opened)
 
 
 def _now() -> datetime:

@@ -18,11 +18,6 @@ LOOK_AGAIN_S = 0.3
 """How soon a question that has just been announced is looked for again."""
 
 
-def is_attended() -> bool:
-    """Whether somebody can read and type here."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
 class Answering:
     """An observer that asks whoever sits at the terminal, one question after the other.
 

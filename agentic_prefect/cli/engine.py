@@ -21,7 +21,6 @@ from prefect.settings import (
 from rich.console import Console
 
 from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan
-from agentic_prefect.cli.answering import Answering
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.progress import ConsoleHandler, Progress
 from agentic_prefect.cli.server import ServerUnreachable, require_server
@@ -137,6 +136,9 @@ async def _run(
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
     beside = [asyncio.create_task(progress.keep_going())]
     if options.attended:
+        # Loaded only where somebody sits: what it looks up questions with takes its time.
+        from agentic_prefect.cli.answering import Answering
+
         answering = Answering(console, progress)
         options = replace(options, observers=[*options.observers, answering])
         beside.append(asyncio.create_task(answering.keep_going()))

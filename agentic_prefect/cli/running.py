@@ -15,7 +15,7 @@ from agentic_prefect.cli.outputs import STDOUT, Output, prepare, require_writabl
 from agentic_prefect.cli.progress import Progress, showing
 from agentic_prefect.cli.run_flags import RunFlags
 from agentic_prefect.cli.run_input import budget_of, inputs_of, stream_target
-from agentic_prefect.cli.terminal import Verbosity, stderr, stdout
+from agentic_prefect.cli.terminal import Verbosity, is_attended, stderr, stdout
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
@@ -104,7 +104,6 @@ def run_and_show(
     with no_collections():
         # Prefect takes more than a second to load, and a mistake in a plan is told before.
         from agentic_prefect.cli import engine
-        from agentic_prefect.cli.answering import is_attended
 
     console, quiet, verbose = stderr(), verbosity.quiet, verbosity.verbose > 0
     options = replace(options, attended=is_attended() and not quiet)

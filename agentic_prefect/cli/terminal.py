@@ -1,5 +1,6 @@
 """Where the command line writes, and how much."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -46,3 +47,8 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     return console
+
+
+def is_attended() -> bool:
+    """Whether somebody can read and type here."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
