@@ -1,6 +1,7 @@
 """Everything that a user may replace, as one Protocol each, and the work that is handed over."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -64,6 +65,9 @@ class Work:
     trail: Trail = field(default_factory=Trail)
     stop_reason: Callable[[], str] = lambda: ""
     """Why the work is being cancelled; empty while it is not."""
+    waiting: Callable[[str], AbstractContextManager[None]] = lambda why: nullcontext()
+    """To be entered around a wait that is not work, such as for a rate limit, with what to say about it, if anything.
+    The attempt's time does not run meanwhile."""
     ask: Callable[[Intervention], Awaitable[Decision]] = _nobody
     """Asks people, and waits; the default decision holds when nobody decides in time."""
 
@@ -121,6 +125,18 @@ class ModelDirectory(Protocol):
             AuthenticationFailed: A key is needed and there is none.
             PlanInvalid: No such connection, or none that could serve as the default.
         """
+        ...
+
+
+class SharedLimits(Protocol):
+    """Limits per minute that all processes have in common, by the name of a connection."""
+
+    def acquire(self, connection: str, tokens: int) -> Awaitable[None]:
+        """Wait until one request of so many tokens may be sent. A connection without limits does not wait."""
+        ...
+
+    def hold(self, connection: str, seconds: float) -> Awaitable[None]:
+        """Let no process send anything for so long."""
         ...
 
 

@@ -28,6 +28,9 @@ class AgenticSettings(PrefectBaseSettings):
     )
     prompts: tuple[Path, ...] = Field(default=(), description="Folders with prompt templates, the last one first.")
     plans: tuple[Path, ...] = Field(default=(), description="Folders with stored plans, besides the ones shipped.")
+    shared_limits: bool = Field(
+        default=False, description="Whether limits set with `agentic-prefect limits` hold back all workers together."
+    )
     cache: Path | None = Field(default=None, description="Where downloads are kept; None is the user's cache folder.")
 
     def policy(self) -> PolicyFields:

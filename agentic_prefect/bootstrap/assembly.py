@@ -38,6 +38,7 @@ from agentic_prefect.prompting.registry import PromptRegistry, default_registry
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.runtime.plan_kind import PlanKind
 from agentic_prefect.runtime.services import RunInfo, Services
+from agentic_prefect.runtime.shared_limits import PrefectLimits
 from agentic_prefect.runtime.stop import StopSignal
 from agentic_prefect.settings import AgenticSettings
 from agentic_prefect.stored_plans import plan_folders, read_plan
@@ -49,7 +50,7 @@ class Assembly:
     def __init__(self, options: RunOptions | None = None, *, stop: StopSignal | None = None) -> None:
         self.options = options or RunOptions()
         self.settings = AgenticSettings()
-        self.models = ModelAccess(self.options, self.settings)
+        self.models = ModelAccess(self.options, self.settings, PrefectLimits() if self.settings.shared_limits else None)
         self.schemas = SchemaRegistry()
         self._ledgers = Ledgers()
         self._stop = stop or StopSignal()
@@ -106,7 +107,12 @@ class Assembly:
         """What executes the agent tasks of one run."""
         directory, price = self.models.directory(plan)
         ledger = self._ledgers.of_plan(plan, run_id, parent_run_id)
-        runner = PaidRunner(directory, price, lambda work: self._ledgers.of_task(work.task, run_id, ledger))
+        runner = PaidRunner(
+            directory,
+            price,
+            lambda work: self._ledgers.of_task(work.task, run_id, ledger),
+            self.models.throttle_of(plan),
+        )
         return AgentKind(self.builder, runner, self.options.runners)
 
     def observers(self, info: RunInfo) -> Sequence[Observer]:

@@ -18,12 +18,13 @@ from agentic_prefect.llm.local.weights import default_cache_dir
 from agentic_prefect.llm.metered import MeteredModels
 from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.llm.rehearsal import RehearsalModel, RehearsalModels, parse_fault
+from agentic_prefect.llm.throttle import Throttle, ThrottledModels
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.ports import ChatModel, ModelDirectory, Work
+from agentic_prefect.ports import ChatModel, ModelDirectory, SharedLimits, Work
 from agentic_prefect.settings import AgenticSettings, environment, secret
 
 OPENAI = "openai"
@@ -39,7 +40,8 @@ Price = Callable[[str, str, Usage], Decimal | None]
 class ModelAccess:
     """The models of a run and of the sub-plans in it, with one client per connection."""
 
-    def __init__(self, options: RunOptions, settings: AgenticSettings) -> None:
+    def __init__(self, options: RunOptions, settings: AgenticSettings, shared: SharedLimits | None = None) -> None:
+        self._shared = shared
         self._cache_dir = local_cache(settings)
         self._rehearsal = RehearsalModel(map(parse_fault, options.faults)) if options.rehearse else None
         self._made: dict[str, Connections] = {}
@@ -51,6 +53,10 @@ class ModelAccess:
         connections = self.connections(plan)
         return connections, connections.price
 
+    def throttle_of(self, plan: Plan) -> Callable[[str], Throttle | None]:
+        """What holds back the requests of a plan's connections."""
+        return _unthrottled if self._rehearsal is not None else self.connections(plan).throttle
+
     def connections(self, plan: Plan) -> Connections:
         """The connections that a plan can use: its own, those of the environment, and the local model."""
         own = "|".join(f"{name}={connection.model_dump_json()}" for name, connection in sorted(plan.models.items()))
@@ -59,7 +65,7 @@ class ModelAccess:
             if default is None and len(plan.models) == 1:
                 default = next(iter(plan.models))
             self._made[own] = Connections(
-                {**everywhere, **plan.models}, keys=_key_of, default=default, make=self._client
+                {**everywhere, **plan.models}, keys=_key_of, default=default, make=self._client, shared=self._shared
             )
         return self._made[own]
 
@@ -121,15 +127,22 @@ class Ledgers:
 
 
 class PaidRunner:
-    """The built-in agent, whose calls are paid for out of the task's and the plan's budget."""
+    """The built-in agent, whose calls are paid for out of the task's and the plan's budget, and wait for their turn."""
 
-    def __init__(self, directory: ModelDirectory, price: Price, ledger_of: Callable[[Work], Ledger]) -> None:
+    def __init__(
+        self,
+        directory: ModelDirectory,
+        price: Price,
+        ledger_of: Callable[[Work], Ledger],
+        throttle_of: Callable[[str], Throttle | None],
+    ) -> None:
         self._directory, self._price, self._ledger_of = directory, price, ledger_of
+        self._throttle_of = throttle_of
 
     async def run(self, prompt: RenderedPrompt, work: Work) -> Any:
         """The model's answer."""
         models = MeteredModels(self._directory, ledger=self._ledger_of(work), price=self._price)
-        return await ModelRunner(models).run(prompt, work)
+        return await ModelRunner(ThrottledModels(models, self._throttle_of, work.waiting)).run(prompt, work)
 
 
 def local_cache(settings: AgenticSettings) -> Path:
@@ -166,6 +179,10 @@ def _key_of(name: str, connection: Connection) -> SecretStr | None:
 
 def _own_base_url() -> str | None:
     return environment().get(BASE_URL_ENV, "").strip() or None
+
+
+def _unthrottled(connection: str) -> None:
+    return None
 
 
 def _free(connection: str, model: str, usage: Usage) -> Decimal | None:

@@ -11,11 +11,7 @@ from typing import Any, Final
 
 import httpx
 from prefect.settings import (
-    PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
     PREFECT_API_URL,
-    PREFECT_SERVER_ANALYTICS_ENABLED,
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
-    PREFECT_SERVER_LOGGING_LEVEL,
     temporary_settings,
 )
 from rich.console import Console
@@ -23,15 +19,12 @@ from rich.console import Console
 from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.progress import ConsoleHandler, Progress
-from agentic_prefect.cli.server import ServerUnreachable, require_server
+from agentic_prefect.cli.server import ServerUnreachable, require_server, run_settings
 from agentic_prefect.errors import ConnectionLost
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.plans.problems import PlanProblems, Problem, errors_in
 from agentic_prefect.runtime.stop import StopSignal
-
-EPHEMERAL_START_S: Final = 120
-"""How long Prefect may take to start a server for one run; its default of 20 s is short on a busy machine."""
 
 OWN_HANDLERS: Final = ("prefect._internal", "uvicorn", "fastapi")
 """Loggers to which Prefect gives handlers of their own that write to the terminal."""
@@ -61,11 +54,6 @@ def require_runnable(plan: Plan, options: RunOptions) -> tuple[Problem, ...]:
     default_model_name(plan, options)
     require_server()
     return problems
-
-
-def has_server() -> bool:
-    """Whether the settings name a server; otherwise Prefect starts one for each run."""
-    return bool(PREFECT_API_URL.value())
 
 
 def keep_prefects_log_aside(console: Console) -> None:
@@ -102,20 +90,6 @@ def run_to_the_end(
                 raise
             raise NoServerOfItsOwn(str(error)) from error
         yield result
-
-
-def run_settings() -> dict[Any, Any]:
-    """Prefect's settings for a command that talks to the server."""
-    settings: dict[Any, Any] = {}
-    if not has_server():
-        # For the server that Prefect starts for this run alone. It writes to this terminal.
-        settings[PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS] = EPHEMERAL_START_S
-        settings[PREFECT_SERVER_ANALYTICS_ENABLED] = False
-        settings[PREFECT_SERVER_LOGGING_LEVEL] = "CRITICAL"
-    if not (PREFECT_API_URL.value() or "").startswith("https"):
-        # Each client reads the list of authorities, 30 ms, and none of them is asked over plain HTTP.
-        settings[PREFECT_API_TLS_INSECURE_SKIP_VERIFY] = True
-    return settings
 
 
 async def _run(

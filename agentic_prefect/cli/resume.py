@@ -22,7 +22,7 @@ def resume(
     flags: RunFlags = NO_FLAGS,
     verbosity: Verbosity = NORMAL,
 ) -> ExitCode:
-    """Go on from a run that has ended, in a new run: only what is unfinished or changed is done and paid.
+    """Go on from a run that has ended: only what is unfinished or changed is paid.
 
     A run of a deployment goes on in a new run of the deployment, on its workers.
 
@@ -51,7 +51,9 @@ def rerun(
     flags: RunFlags = NO_FLAGS,
     verbosity: Verbosity = NORMAL,
 ) -> ExitCode:
-    """Do a part of a run again, in a new run: one task and everything that comes after it; the rest is taken over.
+    """Do one task of a run again, and everything that comes after it.
+
+    The rest is taken over, in a new run.
 
     Args:
         run: The id of the run, the beginning of it, or the run's name.

@@ -1,22 +1,18 @@
 """What `resume` and `rerun` do: find the run, see whether it can be gone on from, and go on."""
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import httpx
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from typing import Any
 
 from agentic_prefect.bootstrap import RunOptions
 from agentic_prefect.bootstrap.recorded import RecordedRun, bury, find, start_deployed
-from agentic_prefect.cli.engine import keep_prefects_log_aside, run_settings
+from agentic_prefect.cli.engine import keep_prefects_log_aside
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.run_flags import RunFlags
 from agentic_prefect.cli.run_input import budget_of, inputs_of
 from agentic_prefect.cli.running import Destinations, run_and_show
-from agentic_prefect.cli.server import ServerUnreachable, require_server
+from agentic_prefect.cli.server import ask_server
 from agentic_prefect.cli.terminal import Verbosity, stderr, stdout
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.models.plan import Plan
@@ -25,8 +21,6 @@ from agentic_prefect.plans.lineage import require_point
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.stored_plans import find_plan, folder_of, read_plan
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +47,7 @@ def execute(request: Request) -> ExitCode:
     destinations, budget = Destinations.of(request.flags), budget_of(request.flags.budget)
     if request.verbosity.verbose == 0:
         keep_prefects_log_aside(stderr())
-    earlier = _ask(find(request.run))
+    earlier = ask_server(find(request.run))
     plan = read_plan(request.plan) if request.plan else earlier.plan()
     if request.point:
         require_point(request.point, build_graph(effective_plan(plan)))
@@ -78,15 +72,6 @@ def execute(request: Request) -> ExitCode:
     return run_and_show(plan, inputs, options, destinations, request.verbosity)
 
 
-def _ask(question: Coroutine[Any, Any, T]) -> T:
-    require_server()
-    try:
-        with temporary_settings(run_settings()):
-            return asyncio.run(question)
-    except httpx.TransportError as error:
-        raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
-
-
 def _require_ended(earlier: RecordedRun, request: Request) -> None:
     """Make sure that a run does not go on by itself, and that there is something to do."""
     state = earlier.state
@@ -100,7 +85,7 @@ def _require_ended(earlier: RecordedRun, request: Request) -> None:
             )
         return
     if request.abandoned or earlier.process.is_gone:
-        _ask(bury(earlier, "another run goes on from here"))
+        ask_server(bury(earlier, "another run goes on from here"))
         return
     what = (state.name or state.type.value).lower() if state is not None else "not known"
     waits = " It waits for people: see `agentic-prefect interventions list`." if state and state.is_paused() else ""
@@ -131,7 +116,7 @@ def _on_its_deployment(earlier: RecordedRun, request: Request, inputs: Mapping[s
         **({"model": request.model} if request.model else {}),
         **({"max_concurrency": flags.max_concurrency} if flags.max_concurrency else {}),
     }
-    started = _ask(start_deployed(earlier, parameters))
+    started = ask_server(start_deployed(earlier, parameters))
     stdout().print(f"Run {started.id} goes on from {earlier.run_id} at the deployment's workers.", soft_wrap=True)
     if url := run_url(str(started.id)):
         stdout().print(url, soft_wrap=True)

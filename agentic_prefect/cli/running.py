@@ -104,6 +104,7 @@ def run_and_show(
     with no_collections():
         # Prefect takes more than a second to load, and a mistake in a plan is told before.
         from agentic_prefect.cli import engine
+        from agentic_prefect.cli.server import has_server
 
     console, quiet, verbose = stderr(), verbosity.quiet, verbosity.verbose > 0
     options = replace(options, attended=is_attended() and not quiet)
@@ -112,7 +113,7 @@ def run_and_show(
             engine.keep_prefects_log_aside(console)
         warnings = engine.require_runnable(plan, options)
         if not quiet:
-            _announce(console, warnings, has_server=engine.has_server())
+            _announce(console, warnings, has_server=has_server())
         progress = stack.enter_context(showing(plan, console, quiet=quiet, verbose=verbose))
         observers: list[Observer] = [progress]
         if destinations.stream is not None:

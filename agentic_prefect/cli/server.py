@@ -1,11 +1,26 @@
 """The Prefect server that the settings name: whether it is there."""
 
-from typing import Any, Final
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 import httpx
-from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_TLS_INSECURE_SKIP_VERIFY, PREFECT_API_URL
+from prefect.settings import (
+    PREFECT_API_SSL_CERT_FILE,
+    PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
+    PREFECT_API_URL,
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    PREFECT_SERVER_LOGGING_LEVEL,
+    temporary_settings,
+)
 
 from agentic_prefect.errors import ConnectionLost
+
+EPHEMERAL_START_S: Final = 120
+"""How long Prefect may take to start a server for one run; its default of 20 s is short on a busy machine."""
+
+T = TypeVar("T")
 
 SERVER_TIMEOUT_S: Final = 5.0
 """How long the server may take to say that it is well."""
@@ -43,3 +58,36 @@ def require_server() -> None:
     # A server that asks for a login answers 401 or 403 here, and Prefect's client has the login.
     if answer.status_code >= 500 or answer.status_code == 404:
         raise ServerUnreachable(url, f"it answered HTTP {answer.status_code}")
+
+
+def ask_server(question: Coroutine[Any, Any, T]) -> T:
+    """The answer of a command that talks to the server.
+
+    Raises:
+        ServerUnreachable: It does not answer.
+    """
+    require_server()
+    try:
+        with temporary_settings(run_settings()):
+            return asyncio.run(question)
+    except httpx.TransportError as error:
+        raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
+
+
+def has_server() -> bool:
+    """Whether the settings name a server; otherwise Prefect starts one for each run."""
+    return bool(PREFECT_API_URL.value())
+
+
+def run_settings() -> dict[Any, Any]:
+    """Prefect's settings for a command that talks to the server."""
+    settings: dict[Any, Any] = {}
+    if not has_server():
+        # For the server that Prefect starts for this run alone. It writes to this terminal.
+        settings[PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS] = EPHEMERAL_START_S
+        settings[PREFECT_SERVER_ANALYTICS_ENABLED] = False
+        settings[PREFECT_SERVER_LOGGING_LEVEL] = "CRITICAL"
+    if not (PREFECT_API_URL.value() or "").startswith("https"):
+        # Each client reads the list of authorities, 30 ms, and none of them is asked over plain HTTP.
+        settings[PREFECT_API_TLS_INSECURE_SKIP_VERIFY] = True
+    return settings

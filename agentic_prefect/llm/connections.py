@@ -12,9 +12,10 @@ from agentic_prefect.llm.address import base_url_of, is_loopback, is_openai
 from agentic_prefect.llm.in_flight import LimitedModel
 from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.llm.pricing import price
+from agentic_prefect.llm.throttle import Throttle
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.ports import ChatModel, ResolvedModel
+from agentic_prefect.ports import ChatModel, ResolvedModel, SharedLimits
 
 DEFAULT_OPENAI_MODEL = "gpt-5-mini"
 """The model of a connection to OpenAI that names none."""
@@ -43,6 +44,10 @@ def _openai_model(name: str, connection: Connection) -> ChatModel:
     return OpenAIModel(connection, name=name)
 
 
+_throttles: dict[tuple[object, ...], Throttle] = {}
+"""Those of this process, whoever runs plans in it."""
+
+
 class Connections:
     """A `ModelDirectory` over named connections, with one client for each.
 
@@ -51,6 +56,7 @@ class Connections:
         keys: Asked for a connection that holds no key itself.
         default: The connection of models that name none; `None` is the only one there is.
         make: Makes the client of a connection, its key filled in.
+        shared: Limits that all processes have in common; `None` where there are none.
     """
 
     def __init__(
@@ -60,11 +66,13 @@ class Connections:
         keys: Keys,
         default: str | None = None,
         make: Callable[[str, Connection], ChatModel] = _openai_model,
+        shared: SharedLimits | None = None,
     ) -> None:
         self._connections, self._keys, self._make = dict(connections), keys, make
         self._default = default or (next(iter(connections)) if len(connections) == 1 else None)
         self._clients: dict[str, ChatModel] = {}
         self._open: list[Closable] = []
+        self._shared = shared
 
     def resolve(self, name: str | None) -> ResolvedModel:
         """The model called `"connection/model-id"`, a connection's name, or a bare model id; `None` is the default.
@@ -91,6 +99,13 @@ class Connections:
     def price(self, connection: str, model: str, usage: Usage) -> Decimal | None:
         """US dollars for `usage` of a connection's model; `None` when nobody knows."""
         return price(model, usage, base_url=base_url_of(self._connections[connection]))
+
+    def throttle(self, connection: str) -> Throttle:
+        """What the requests of a connection wait for, the same for all runs of this process that reach that address."""
+        found = self._connections[connection]
+        limits = (found.requests_per_minute, found.tokens_per_minute, self._shared is None)
+        key = (connection, base_url_of(found), *limits)
+        return _throttles.setdefault(key, Throttle(connection, found, self._shared))
 
     def renew_key(self, name: str | None, key: SecretStr) -> None:
         """Use another key for the connection of a model from the next call on.

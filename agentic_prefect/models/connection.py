@@ -26,6 +26,10 @@ class Connection(Frozen):
     settings: ModelSettings = ModelSettings()
     max_in_flight: int | None = Field(default=None, gt=0)
     """At most this many requests at once in this process; `None` is no limit."""
+    requests_per_minute: int | None = Field(default=None, gt=0)
+    """At most this many requests a minute in this process; those that come too early wait."""
+    tokens_per_minute: int | None = Field(default=None, gt=0)
+    """The same for tokens, as they are estimated before each request."""
     stream: bool = False
     """Have answers sent piece by piece: connections that are closed when nothing comes for a while stay open, and
     `idle_timeout_s` can tell a model that thinks from one that hangs."""

@@ -1,9 +1,16 @@
 """The task boundary: one attempt goes in, a state with a `TaskResult` comes out, and no exception escapes."""
 
 import asyncio
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Failed
 from prefect.transactions import get_transaction
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -23,6 +30,7 @@ async def attempt(job: Job) -> TaskResult | State[TaskResult]:
     """
     work, started_at = job.next_work(), job.clock()
     deadline = asyncio.timeout(work.timeout_s)
+    work = replace(work, waiting=partial(_standing_still, deadline))
     try:
         if job.fault is not None:
             raise job.fault
@@ -40,6 +48,28 @@ async def attempt(job: Job) -> TaskResult | State[TaskResult]:
             return _stopped(job)
         result = job.failed(work, _as_timeout(error, deadline, work), started_at=started_at)
         return failed_state(result, will_retry=isinstance(job.decision, TryAgain))
+
+
+@contextmanager
+def _standing_still(deadline: asyncio.Timeout, why: str) -> Generator[None]:
+    """The attempt's time does not run within."""
+    loop, when = asyncio.get_running_loop(), deadline.when()
+    left = None if when is None else when - loop.time()
+    if why:
+        _log().info(why)
+    deadline.reschedule(None)
+    try:
+        yield
+    finally:
+        if left is not None and not deadline.expired():
+            deadline.reschedule(loop.time() + left)
+
+
+def _log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger(__name__)
 
 
 def _stopped(job: Job) -> State[TaskResult]:

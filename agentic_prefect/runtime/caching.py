@@ -54,6 +54,8 @@ IRRELEVANT_CONNECTION_FIELDS = {
     "api_key": "who pays does not change the answer",
     "structured_output": "decides how the form is enforced, not which form",
     "max_in_flight": "decides when, not what",
+    "requests_per_minute": "decides when, not what",
+    "tokens_per_minute": "decides when, not what",
     "stream": "decides how the answer arrives, not what it is",
     "idle_timeout_s": "a success within another time is the same success",
 }

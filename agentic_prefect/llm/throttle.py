@@ -1,0 +1,124 @@
+"""Holds requests back: after a provider's word to wait, and within the limits per minute of a connection."""
+
+import asyncio
+import json
+import math
+import random
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from aiolimiter import AsyncLimiter
+
+from agentic_prefect.errors import Overloaded, RateLimited
+from agentic_prefect.llm.per_loop import PerLoop
+from agentic_prefect.models.chat import ChatRequest, ChatResponse
+from agentic_prefect.models.connection import Connection
+from agentic_prefect.policies.budget import estimate_tokens
+from agentic_prefect.ports import ChatModel, ModelDirectory, ResolvedModel, SharedLimits
+
+BURST_S = 10
+"""The limits per minute are kept over stretches of this many seconds, so that a run does not begin with a burst that
+the provider would refuse."""
+MOST_JITTER_S = 1.0
+"""Those who waited together do not all come back in the same moment."""
+
+Waiting = Callable[[str], AbstractContextManager[None]]
+"""Entered around a wait that is not work: what to say about it, if anything."""
+
+
+class Throttle:
+    """What the requests of one connection wait for, in this process and, where limits are shared, in all.
+
+    Args:
+        name: The connection's.
+        connection: Its limits per minute.
+        shared: The limits that all workers have in common; `None` where there are none.
+    """
+
+    def __init__(self, name: str, connection: Connection, shared: SharedLimits | None = None) -> None:
+        self._name, self._shared = name, shared
+        self._until = 0.0
+        self._requests = _limiter(connection.requests_per_minute)
+        self._tokens = _limiter(connection.tokens_per_minute)
+
+    async def enter(self, tokens: int, waiting: Waiting) -> None:
+        """Wait for the turn of a request.
+
+        Args:
+            tokens: What it is expected to take.
+            waiting: Entered around each wait.
+        """
+        while (left := self._until - time.monotonic()) > 0:
+            left += random.uniform(0, min(MOST_JITTER_S, left / 10))
+            with waiting(f"Connection {self._name!r} was told to wait; this goes on in {left:.1f} s."):
+                await asyncio.sleep(left)
+        for limiter, amount in ((self._requests, 1), (self._tokens, tokens)):
+            if limiter is not None:
+                await self._turn(limiter.get(), amount, waiting)
+        if self._shared is not None:
+            with waiting(""):
+                await self._shared.acquire(self._name, tokens)
+
+    async def hold(self, seconds: float) -> None:
+        """Let nobody in for so long, since the provider said so to one of them."""
+        self._until = max(self._until, time.monotonic() + seconds)
+        if self._shared is not None:
+            await self._shared.hold(self._name, seconds)
+
+    async def _turn(self, limiter: AsyncLimiter, amount: int, waiting: Waiting) -> None:
+        # What is larger than the whole stretch would wait for ever.
+        amount = min(amount, math.floor(limiter.max_rate))
+        word = "" if limiter.has_capacity(amount) else f"Connection {self._name!r} is at its limit per minute."
+        with waiting(word):
+            await limiter.acquire(amount)
+
+
+class ThrottledModel:
+    """A model whose requests wait for their turn."""
+
+    def __init__(self, inner: ChatModel, throttle: Throttle, waiting: Waiting) -> None:
+        self._inner, self._throttle, self._waiting = inner, throttle, waiting
+
+    async def complete(self, request: ChatRequest) -> ChatResponse:
+        """One answer of the inner model; a refusal that says how long to wait holds the others back, too."""
+        await self._throttle.enter(_tokens_of(request), self._waiting)
+        try:
+            return await self._inner.complete(request)
+        except (RateLimited, Overloaded) as error:
+            if error.retry_after_s:
+                await self._throttle.hold(error.retry_after_s)
+            raise
+
+
+class ThrottledModels:
+    """Finds models like `inner`, their requests held back.
+
+    Args:
+        inner: Finds the models.
+        throttle_of: The throttle of a connection; `None` where nothing is held back.
+        waiting: Entered around each wait.
+    """
+
+    def __init__(self, inner: ModelDirectory, throttle_of: Callable[[str], Throttle | None], waiting: Waiting) -> None:
+        self._inner, self._throttle_of, self._waiting = inner, throttle_of, waiting
+
+    def resolve(self, name: str | None) -> ResolvedModel:
+        """The model that `inner` finds, throttled."""
+        found = self._inner.resolve(name)
+        throttle = self._throttle_of(found.connection)
+        return found if throttle is None else replace(found, chat=ThrottledModel(found.chat, throttle, self._waiting))
+
+
+def _limiter(per_minute: int | None) -> PerLoop[AsyncLimiter] | None:
+    if per_minute is None:
+        return None
+    return PerLoop(lambda: AsyncLimiter(max(1.0, per_minute * BURST_S / 60), max(BURST_S, 60 / per_minute)))
+
+
+def _tokens_of(request: ChatRequest) -> int:
+    prompt = sum(estimate_tokens(message.content) for message in request.messages)
+    if request.output is not None:
+        prompt += estimate_tokens(json.dumps(request.output.json_schema))
+    return prompt + (request.settings.max_output_tokens or 0)

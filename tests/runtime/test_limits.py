@@ -1,0 +1,81 @@
+"""Limits that hold tasks back, and limits that all workers share."""
+
+import asyncio
+import time
+
+import pytest
+
+from agentic_prefect import PlanStatus, load_plan, run_plan
+from agentic_prefect.runtime.shared_limits import PrefectLimits
+from agentic_prefect.testing import Fault, Reply, ScriptedServer
+from tests.cli.conftest import Command, cli
+
+__all__ = ["cli"]
+
+pytestmark = pytest.mark.prefect
+
+
+async def test_a_wait_for_others_does_not_count_against_the_time(
+    openai_env: ScriptedServer, prefect_server: str
+) -> None:
+    """One task is refused for two seconds; the other, which has one second of time, waits and completes."""
+    openai_env.on("First", Fault.rate_limited(retry_after_s=2), Reply.text("one"))
+    plan = load_plan(
+        {
+            "name": "held",
+            "defaults": {"model": "openai/m"},
+            "tasks": [
+                {"id": "a", "description": "First."},
+                {"id": "gap", "kind": "function", "call": "agentic_prefect.examples.feedback:plain_note",
+                 "input": {"complaints": []}},
+                {"id": "b", "description": "Second.", "timeout_s": 1, "retries": 0, "after": ["next"]},
+                {"id": "next", "kind": "function", "call": "agentic_prefect.examples.feedback:plain_note",
+                 "input": {"complaints": []}, "after": ["gap"]},
+            ],
+        }
+    )  # fmt: skip
+    openai_env.on("Second", Reply.text("two"))
+    result = await run_plan(plan)
+    refused, second = openai_env.requests[0], openai_env.requests_matching("Second")[0]
+
+    assert result.status is PlanStatus.COMPLETED, result.reason
+    assert openai_env.count == 3
+    assert second.received_at - (refused.answered_at or 0) >= 1.9
+
+
+def test_limits_are_set_listed_and_removed(cli: Command, prefect_server: str) -> None:
+    """Each says what holds; what cannot be meant is refused."""
+    done = cli("limits", "set", "house", "--requests-per-minute", 60, "--tokens-per-minute", 90_000)
+    listed, as_json = cli("limits", "list"), cli("limits", "list", "-f", "json")
+    nothing, odd = cli("limits", "set", "house"), cli("limits", "set", "a/b", "--requests-per-minute", 1)
+    wrong, removed = cli("limits", "remove", "hose"), cli("limits", "remove", "house")
+    empty = cli("limits", "list")
+
+    assert done.out.splitlines() == ["house: 60 requests a minute", "house: 90,000 tokens a minute"]
+    assert listed.out == done.out
+    assert '"per_minute": 90000' in as_json.out
+    assert (nothing.code, odd.code, wrong.code) == (2, 2, 2)
+    assert "Did you mean 'house'?" in wrong.err
+    assert removed.code == 0
+    assert empty.out.startswith("No limit is set.")
+
+
+def test_two_workers_share_a_limit_and_a_hold(cli: Command, prefect_server: str) -> None:
+    """Of sixty a minute ten go at once, whoever sends them; what one is told holds the other back."""
+    cli("limits", "set", "shared", "--requests-per-minute", 60)
+
+    async def both() -> tuple[float, float]:
+        one, other, started = PrefectLimits(), PrefectLimits(), time.monotonic()
+        await asyncio.gather(*((one, other)[number % 2].acquire("shared", 1) for number in range(12)))
+        spent = time.monotonic() - started
+        held = time.monotonic()
+        await one.hold("shared", 3)
+        await other.acquire("shared", 1)
+        await other.acquire("elsewhere", 1)
+        return spent, time.monotonic() - held
+
+    spent_s, held_s = asyncio.run(both())
+    cli("limits", "remove", "shared")
+
+    assert spent_s >= 0.9
+    assert held_s >= 2
