@@ -12,7 +12,8 @@ from tests.cli.conftest import Command, cli
 
 __all__ = ["cli"]
 
-pytestmark = pytest.mark.prefect
+# Each test sees the limits of the whole server, so that two of them cannot run at once.
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("limits")]
 
 
 async def test_a_wait_for_others_does_not_count_against_the_time(
