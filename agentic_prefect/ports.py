@@ -1,8 +1,9 @@
 """Everything that a user may replace, as one Protocol each, and the work that is handed over."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from agentic_prefect.errors import PlanInvalid
@@ -10,6 +11,7 @@ from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, ModelSettings, OutputSchema
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import Event
+from agentic_prefect.models.history import ANY, AnyEntry, EntryT, HistoryQuery, Metric, Summary
 from agentic_prefect.models.intervention import Decision, Intervention
 from agentic_prefect.models.prompt import ContextItem, PromptRecord, RenderedPrompt
 from agentic_prefect.models.task import AgentTask
@@ -181,6 +183,65 @@ class HumanGate(Protocol):
         Args:
             intervention: What is asked.
             opened: To be called as soon as somebody can answer, and once more when the question is escalated.
+        """
+        ...
+
+
+class HistoryStore(Protocol):
+    """Keeps what happened in earlier runs. It may be called in any thread, and in several processes at once.
+
+    Each method raises `HistoryUnusable` when the store cannot be read or written.
+    """
+
+    def register(self, *entries: AnyEntry) -> None:
+        """Add entries; all of them or none.
+
+        Raises:
+            AlreadyRecorded: One is there already.
+        """
+        ...
+
+    def update(self, *entries: AnyEntry) -> None:
+        """Put entries in the place of those with their ids; all of them or none.
+
+        Raises:
+            NotRecorded: One is not there.
+        """
+        ...
+
+    def get(self, kind: type[EntryT], entry_id: str) -> EntryT | None:
+        """The entry with an id, if there is one."""
+        ...
+
+    def find(self, kind: type[EntryT], query: HistoryQuery = ANY) -> Sequence[EntryT]:
+        """The entries that are meant, the latest first. One that cannot be read is logged and left out.
+
+        Raises:
+            UnknownCondition: The query asks for what such entries do not have.
+        """
+        ...
+
+    def count(self, kind: type[EntryT], by: str, query: HistoryQuery = ANY) -> Mapping[str, int]:
+        """How many entries there are for each value of a field (see `GROUPS`), the most frequent first.
+
+        Raises:
+            UnknownCondition: Such entries do not have this field, or one that the query asks for.
+        """
+        ...
+
+    def summarise(self, metric: Metric, by: str, query: HistoryQuery = ANY) -> Mapping[str, Summary]:
+        """A metric over tasks for each value of a field. What has entries of its own elsewhere is left out.
+
+        Raises:
+            UnknownCondition: Tasks do not have this field, or one that the query asks for.
+        """
+        ...
+
+    def prune(self, before: datetime) -> int:
+        """Remove the runs in which nothing has changed since `before`, with all that belongs to them.
+
+        Returns:
+            How many entries that were.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The test kit: a scripted model over HTTP and in process, builders, a recording observer and the pytest plugin.
+"""The test kit: a scripted model over HTTP and in process, builders, a recording observer, a history, a pytest plugin.
 
 The names below are loaded when they are first used, because the pytest plugin imports this package in every run.
 """
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agentic_prefect.testing.builders import make_plan, make_task
     from agentic_prefect.testing.completion import count_tokens
     from agentic_prefect.testing.fault import Fault
+    from agentic_prefect.testing.history import MemoryHistory
     from agentic_prefect.testing.journal import NotInTime, Tally
     from agentic_prefect.testing.recording import RecordingObserver
     from agentic_prefect.testing.request import ScriptedRequest
@@ -24,6 +25,7 @@ _PUBLIC: Final = {
     "EchoImpossible": "agentic_prefect.models.schema_echo",
     "Fault": "agentic_prefect.testing.fault",
     "Match": "agentic_prefect.testing.script",
+    "MemoryHistory": "agentic_prefect.testing.history",
     "NotInTime": "agentic_prefect.testing.journal",
     "RecordingObserver": "agentic_prefect.testing.recording",
     "Reply": "agentic_prefect.testing.script",
@@ -46,6 +48,7 @@ __all__ = [
     "EchoImpossible",
     "Fault",
     "Match",
+    "MemoryHistory",
     "NotInTime",
     "RecordingObserver",
     "Reply",

@@ -67,6 +67,7 @@ IMPLEMENTATIONS: Final = frozenset(
     {f"agentic_prefect.observers.{name}" for name in ("artifacts", "jsonl", "log", "otel", "prefect_events")}
     | {f"agentic_prefect.agents.{name}" for name in ("agent_kind", "function_kind", "runner")}
     | {f"agentic_prefect.llm.{name}" for name in ("connections", "openai_model", "local")}
+    | {"agentic_prefect.history.sql_store"}
 )
 """What stands behind a port. Its own part and the doors may name it; all others know the port alone."""
 

@@ -1,0 +1,1 @@
+"""The history of runs: kept in a database, and read for what went wrong how often."""
