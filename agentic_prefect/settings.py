@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.error import ErrorDetail
+from agentic_prefect.policies.own_patterns import own_patterns
 
 
 class AgenticSettings(PrefectBaseSettings):
@@ -31,7 +33,17 @@ class AgenticSettings(PrefectBaseSettings):
     shared_limits: bool = Field(
         default=False, description="Whether limits set with `agentic-prefect limits` hold back all workers together."
     )
+    redact: tuple[str, ...] = Field(
+        default=(), description="Regular expressions of what is masked in logs, errors, events and artifacts, too."
+    )
+    error_detail: ErrorDetail = Field(default="full", description="What is kept of errors: none, summary or full.")
     cache: Path | None = Field(default=None, description="Where downloads are kept; None is the user's cache folder.")
+
+    @field_validator("redact")
+    @classmethod
+    def _are_usable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        own_patterns(patterns)
+        return patterns
 
     def policy(self) -> PolicyFields:
         """The part that takes part in the nearest-wins order of policies."""
@@ -70,6 +82,11 @@ class Process:
 def this_process() -> Process:
     """The one that asks."""
     return Process(socket.gethostname(), os.getpid())
+
+
+def secrets() -> frozenset[str]:
+    """The values of all environment variables that hold API keys."""
+    return frozenset(value for name in os.environ if name.endswith("_API_KEY") and (value := os.environ[name].strip()))
 
 
 def secret(name: str) -> SecretStr | None:

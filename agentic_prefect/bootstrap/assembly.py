@@ -31,7 +31,10 @@ from agentic_prefect.observers.log import LogObserver
 from agentic_prefect.observers.prefect_events import PrefectEventObserver
 from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
 from agentic_prefect.plugins.kinds import installed_kinds
+from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.policies.effective import effective_plan
+from agentic_prefect.policies.own_patterns import own_patterns
+from agentic_prefect.policies.redaction import Redactor
 from agentic_prefect.ports import HumanGate, Observer, Opening, TaskKind
 from agentic_prefect.prompting.builder import PromptBuilder
 from agentic_prefect.prompting.registry import PromptRegistry, default_registry
@@ -52,6 +55,10 @@ class Assembly:
         self.settings = AgenticSettings()
         self.models = ModelAccess(self.options, self.settings, PrefectLimits() if self.settings.shared_limits else None)
         self.schemas = SchemaRegistry()
+        self.disclosure = Disclosure(
+            Redactor(own_patterns(self.settings.redact), lambda: self.models.secrets),
+            self.options.error_detail or self.settings.error_detail,
+        )
         self._ledgers = Ledgers()
         self._stop = stop or StopSignal()
 
@@ -79,6 +86,7 @@ class Assembly:
             stop=self._stop,
             gate=self.gate,
             renew_key=self.renew_key,
+            disclosure=self.disclosure,
         )
 
     @cached_property
@@ -91,7 +99,7 @@ class Assembly:
     async def renew_key(self, plan: Plan, task: AgentTask, secret_block: str) -> None:
         """Give the connection of a task the key in a Prefect Secret block, for as long as this run lasts."""
         block: Any = await cast(Any, Secret.aload)(secret_block)
-        self.models.connections(plan).renew_key(task.model, SecretStr(str(block.get())))
+        self.models.renew_key(plan, task.model, SecretStr(str(block.get())))
 
     def kinds(self, info: RunInfo) -> Mapping[str, TaskKind]:
         """The kinds of tasks for one run."""
@@ -126,6 +134,7 @@ class Assembly:
                     flow_run_id=info.run_id,
                     run_id=info.run_id,
                     url=run_url(info.run_id),
+                    disclosure=self.disclosure,
                 )
             )
         return [*standard, *self.options.observers]

@@ -25,7 +25,7 @@ from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import ChatModel, ModelDirectory, SharedLimits, Work
-from agentic_prefect.settings import AgenticSettings, environment, secret
+from agentic_prefect.settings import AgenticSettings, environment, secret, secrets
 
 OPENAI = "openai"
 LOCAL = "local"
@@ -45,6 +45,8 @@ class ModelAccess:
         self._cache_dir = local_cache(settings)
         self._rehearsal = RehearsalModel(map(parse_fault, options.faults)) if options.rehearse else None
         self._made: dict[str, Connections] = {}
+        self.secrets = set(secrets())
+        """The keys in use, and those that may come into use, so that none of them is written anywhere."""
 
     def directory(self, plan: Plan) -> tuple[ModelDirectory, Price]:
         """What finds the models of a plan, and what their calls cost."""
@@ -64,8 +66,14 @@ class ModelAccess:
             everywhere, default = self._everywhere()
             if default is None and len(plan.models) == 1:
                 default = next(iter(plan.models))
+            for connection in plan.models.values():
+                self._remember(connection.api_key)
             self._made[own] = Connections(
-                {**everywhere, **plan.models}, keys=_key_of, default=default, make=self._client, shared=self._shared
+                {**everywhere, **plan.models},
+                keys=self._key_of,
+                default=default,
+                make=self._client,
+                shared=self._shared,
             )
         return self._made[own]
 
@@ -77,6 +85,19 @@ class ModelAccess:
         """Close what the clients hold open."""
         for connections in self._made.values():
             await connections.aclose()
+
+    def renew_key(self, plan: Plan, name: str | None, key: SecretStr) -> None:
+        """Use another key for the connection of a plan's model from the next call on."""
+        self._remember(key)
+        self.connections(plan).renew_key(name, key)
+
+    def _key_of(self, name: str, connection: Connection) -> SecretStr | None:
+        return self._remember(_key_of(name, connection))
+
+    def _remember(self, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            self.secrets.add(key.get_secret_value())
+        return key
 
     def _everywhere(self) -> tuple[dict[str, Connection], str | None]:
         """The connections that need no plan, and the one that serves when nobody names any."""

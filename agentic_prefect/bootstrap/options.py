@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.budget import Budget
+from agentic_prefect.models.error import ErrorDetail
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.ports import AgentRunner, Observer, Runners
 
@@ -28,6 +29,8 @@ class RunOptions:
     """Answer every model call from the output schema, without a provider."""
     faults: Sequence[str] = ()
     """Failures to inject into a rehearsal, as `task:codexN`, such as `search:429x2`."""
+    error_detail: ErrorDetail | None = None
+    """What is kept of errors: `none`, `summary` or `full`; `None` leaves it to the setting."""
     attended: bool = False
     """Whether somebody sits at this run's terminal and can be asked there."""
     base_dir: Path | None = None

@@ -1,13 +1,14 @@
 """Where questions to people are handed in: they are announced, asked, and the decision is announced."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from agentic_prefect.models.events import Event, InterventionExpired, InterventionRequested, InterventionResolved
 from agentic_prefect.models.intervention import BY_NOBODY, Decision, Intervention
 from agentic_prefect.policies.asking import default_decision
+from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.ports import HumanGate, Opening
 
 
@@ -17,6 +18,8 @@ class Desk:
 
     gate: HumanGate
     notify: Callable[[Event], None]
+    disclosure: Disclosure = field(default_factory=Disclosure)
+    """What of a question may be kept: Prefect stores it with the run that waits."""
 
     async def ask(self, intervention: Intervention, place: Callable[[], Mapping[str, Any]]) -> Decision:
         """What was decided.
@@ -29,7 +32,7 @@ class Desk:
         def opened(opening: Opening) -> None:
             self.notify(_requested(intervention, opening, place()))
 
-        decision = await self.gate.ask(intervention, opened)
+        decision = await self.gate.ask(self.disclosure.asked(intervention), opened)
         about: dict[str, Any] = {**place(), "intervention_id": intervention.id, "action": decision.action}
         if decision.by_a_person:
             self.notify(InterventionResolved(**about, comment=decision.comment, by=decision.by))

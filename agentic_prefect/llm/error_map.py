@@ -25,7 +25,7 @@ from agentic_prefect.errors import (
     TimedOut,
 )
 from agentic_prefect.llm.lenient import mapping, text
-from agentic_prefect.llm.redaction import redacted
+from agentic_prefect.policies.redaction import redacted
 
 LONGEST_MESSAGE = 600
 """Characters of a provider's own words that an error keeps."""

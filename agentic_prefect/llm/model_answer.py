@@ -5,11 +5,11 @@ from typing import Literal, cast
 
 from agentic_prefect.errors import ContentFiltered, InvalidOutput, Refused
 from agentic_prefect.llm.error_map import shorten
-from agentic_prefect.llm.redaction import redacted
 from agentic_prefect.llm.wire_schema import own_form
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.policies.budget import estimate_tokens
+from agentic_prefect.policies.redaction import redacted
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
 

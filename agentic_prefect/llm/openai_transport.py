@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from agentic_prefect.errors import AgenticError, ConnectionLost, InvalidRequest, ServerFault, TimedOut
 from agentic_prefect.llm.error_map import HttpRefusal, Place, failure_of, shorten
 from agentic_prefect.llm.per_loop import PerLoop
-from agentic_prefect.llm.redaction import redacted
+from agentic_prefect.policies.redaction import redacted
 
 CONNECT_TIMEOUT_S = 10.0
 _BAD_ADDRESS = frozenset({"InvalidURL", "LocalProtocolError", "UnsupportedProtocol"})

@@ -2,7 +2,7 @@
 
 import traceback
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -10,6 +10,9 @@ from agentic_prefect.errors import AgenticError, ErrorCode, RetryableError
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.prompt import PromptRecord
 from agentic_prefect.models.usage import Usage
+
+ErrorDetail = Literal["none", "summary", "full"]
+"""How much of an error is kept and shown: code and type, the message besides, or everything."""
 
 MAX_FRAMES = 10
 """How many frames of a traceback an error keeps."""

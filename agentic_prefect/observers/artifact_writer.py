@@ -1,13 +1,16 @@
 """Keeps artifacts of one flow run up to date: each is made once, then changed in place."""
 
 import asyncio
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
+
+from agentic_prefect.policies.disclosure import Disclosure
 
 MAX_AT_ONCE = 4
 
@@ -39,10 +42,11 @@ class ArtifactWriter:
 
     Args:
         flow_run_id: The flow run that the artifacts belong to.
+        disclosure: What of a sheet may be written.
     """
 
-    def __init__(self, flow_run_id: UUID) -> None:
-        self._flow_run_id = flow_run_id
+    def __init__(self, flow_run_id: UUID, disclosure: Disclosure | None = None) -> None:
+        self._flow_run_id, self._disclosure = flow_run_id, disclosure or Disclosure()
         self._written: dict[_Place, _Written] = {}
         """By key and subject: the artifact's id and what it holds, `None` when that is not known."""
         self._is_known = False
@@ -59,11 +63,19 @@ class ArtifactWriter:
             self._written = {**await self._existing(client), **self._written}
         # Until all went well, an artifact may have been made without its id reaching us.
         self._is_known = False
-        outcomes = await asyncio.gather(*(self._put(sheet, client) for sheet in sheets), return_exceptions=True)
+        clean = [self._without_secrets(sheet) for sheet in sheets]
+        outcomes = await asyncio.gather(*(self._put(sheet, client) for sheet in clean), return_exceptions=True)
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome
         self._is_known = True
+
+    def _without_secrets(self, sheet: Sheet) -> Sheet:
+        text, redacted, data = self._disclosure.text, self._disclosure.redacted, sheet.data
+        if isinstance(data, str):
+            # In a table a mask must not reach beyond its cell.
+            data = json.dumps(redacted(json.loads(data))) if sheet.type == "table" else text(data)
+        return replace(sheet, data=data, description=text(sheet.description))
 
     async def _existing(self, client: PrefectClient) -> dict[_Place, _Written]:
         found = await client.read_artifacts(

@@ -16,6 +16,7 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.observers.artifact_writer import ArtifactWriter, Sheet
+from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.reports import markdown
 from agentic_prefect.reports.live import LiveRun
 from agentic_prefect.reports.model import PlanReport, TaskRow, report_of
@@ -55,6 +56,7 @@ class ArtifactObserver:
         url: Where a person can look at the run; `None` leaves the link out.
         every_s: Seconds that lie at least between two updates; the one at the plan's end is always made.
         clock: Monotonic seconds.
+        disclosure: What of results may be written.
     """
 
     def __init__(
@@ -67,10 +69,11 @@ class ArtifactObserver:
         url: str | None = None,
         every_s: float = EVERY_S,
         clock: Callable[[], float] = time.monotonic,
+        disclosure: Disclosure | None = None,
     ) -> None:
         self._plan, self._snapshot, self._url = plan, snapshot, url
         self._live = LiveRun(run_id)
-        self._writer = ArtifactWriter(UUID(str(flow_run_id)))
+        self._writer = ArtifactWriter(UUID(str(flow_run_id)), disclosure)
         self._every_s, self._clock = every_s, clock
         self._not_before: float | None = None
         self._changed = False

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import Any
 
 from agentic_prefect.errors import AgenticError, TerminalError
 from agentic_prefect.models.events import Event
+from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.ports import FlushingObserver, Observer
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
@@ -41,11 +43,18 @@ class Dispatcher:
         observers: Those that hear from the start.
         log: Where faults are reported.
         flush_timeout_s: Seconds that each observer may take to write out what it has.
+        disclosure: What of an event observers may hear.
     """
 
     def __init__(
-        self, observers: Iterable[Observer] = (), *, log: Log | None = None, flush_timeout_s: float = FLUSH_TIMEOUT_S
+        self,
+        observers: Iterable[Observer] = (),
+        *,
+        log: Log | None = None,
+        flush_timeout_s: float = FLUSH_TIMEOUT_S,
+        disclosure: Disclosure | None = None,
     ) -> None:
+        self._disclosure = disclosure or Disclosure()
         self._log = log or logging.getLogger(__name__)
         self._flush_timeout_s = flush_timeout_s
         self._observers: tuple[Observer, ...] = ()
@@ -87,6 +96,7 @@ class Dispatcher:
 
     def notify(self, event: Event) -> None:
         """Tell every observer, at once and in order. Never raises what an observer raises."""
+        event = self._disclosure.shown(event)
         for observer in self._observers:
             try:
                 observer.on_event(event)
@@ -129,13 +139,20 @@ class Dispatcher:
         self._reported.add(fault)
         self._log.warning(
             "Observer %s failed when it %s: %s: %s. The run is not affected; further faults of this kind are counted, "
-            "not logged.",
+            "not logged.%s",
             name,
             when,
             type(error).__name__,
-            error,
-            exc_info=None if isinstance(error, AgenticError | TimeoutError) else error,
+            self._disclosure.text(str(error)),
+            self._disclosure.text(_trace(error)),
         )
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback of an error that was not raised on purpose, as text, so that it can be redacted like any other."""
+    if isinstance(error, AgenticError | TimeoutError):
+        return ""
+    return "\n" + "".join(traceback.format_exception(error)).rstrip()
 
 
 def _forget(task: asyncio.Future[None]) -> None:

@@ -132,7 +132,7 @@ class Actions:
             self._place.notify(TaskSkipped(**self._event_place(result.task_id), reason=result.reason, cause=None))
             self._in_background(result.task_id, self._show_skipped(result))
         elif result.success:
-            for event in end_events(result, self._event_place(result.task_id)):
+            for event in end_events(result, self._event_place(result.task_id), self._services.disclosure):
                 self._place.notify(event)
             self._in_background(result.task_id, self._show_supplied(result))
 
@@ -162,7 +162,7 @@ class Actions:
 
     def _show_joined(self, result: TaskResult) -> None:
         self._notify_status(result.task_id, TaskStatus.IN_PROGRESS, result.status)
-        for event in end_events(result, self._event_place(result.task_id)):
+        for event in end_events(result, self._event_place(result.task_id), self._services.disclosure):
             self._place.notify(event)
 
     def _notify_status(self, task_id: str, old: TaskStatus, new: TaskStatus) -> None:

@@ -20,6 +20,7 @@ from agentic_prefect.policies.failure import TryAgain, most_retries
 from agentic_prefect.runtime.boundary import attempt
 from agentic_prefect.runtime.caching import FixedKey
 from agentic_prefect.runtime.job import Job
+from agentic_prefect.runtime.redacted_logs import redact_logs_of_runs
 from agentic_prefect.runtime.states import result_of
 
 HOOK_PREFIX = "agentic_"
@@ -187,7 +188,8 @@ class HookNotices(logging.Filter):
 
 
 def install_log_filter() -> None:
-    """Keep hook notices out of the task runs' logs. Safe to call again."""
+    """Keep hook notices, and secrets, out of the runs' logs. Safe to call again."""
+    redact_logs_of_runs()
     target = logging.getLogger("prefect.task_runs")
     if not any(isinstance(each, HookNotices) for each in target.filters):
         target.addFilter(HookNotices())

@@ -94,7 +94,7 @@ class AgentFunction(Generic[P, OutputT]):
         results: dict[str, TaskResult] = {}
         lineage = Lineage(run_id)
         info = RunInfo(blueprint.plan, run_id, None, lineage, lambda: results, whole_plan=False)
-        dispatcher = Dispatcher(services.observers(info))
+        dispatcher = Dispatcher(services.observers(info), disclosure=services.disclosure)
         kinds = {name: _Typed(kind, self._returns) for name, kind in services.kinds(info).items()}
         start = StartNode(self.task.id, self.task.id, None, Scope(given, {}), ())
         job = job_for(start, blueprint, services, kinds, Place(run_id, lineage, None, dispatcher.notify))

@@ -23,6 +23,7 @@ from agentic_prefect.models.intervention import Intervention
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus, transition
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.policies.failure import Decision, GiveUp, TryAgain, decide, final_error, timeout_for
 from agentic_prefect.ports import TaskKind, Trail, Work
 
@@ -47,6 +48,8 @@ class Job:
     parent_run_id: str | None = None
     desk: Desk | None = None
     """Where people are asked; `None` where nobody can be."""
+    disclosure: Disclosure = field(default_factory=Disclosure)
+    """What of errors and prompts may be kept."""
     tried: int = 0
     """Attempts before a person asked for another try."""
     status: TaskStatus = TaskStatus.PENDING
@@ -65,6 +68,8 @@ class Job:
 
     _unsettled: Work | None = None
     """The attempt under way."""
+    _failure: TaskError | None = None
+    """The whole error of the attempt that failed last; the result has as much of it as is to be kept."""
 
     @property
     def name(self) -> str:
@@ -108,11 +113,12 @@ class Job:
             prompt=work.trail.prompt,
             usage=work.trail.usage,
         )
-        data = TaskError.from_exception(error, now=now, context=context)
+        data = self.disclosure.redacted(TaskError.from_exception(error, now=now, context=context), leave=("prompt",))
+        self._failure = data
         self.decision = decide(work.task, error=data, history=self.history, draw=self.draw())
         if isinstance(self.decision, GiveUp):
             data = final_error(data, history=self.history, exhausted=self.decision.exhausted)
-        return self._result(work, TaskStatus.FAILED, error=data)
+        return self._result(work, TaskStatus.FAILED, error=self.disclosure.kept(data))
 
     def cancelled(self) -> TaskResult:
         """The result of a job that was stopped; what an attempt under way has consumed counts."""
@@ -133,6 +139,7 @@ class Job:
 
     def _settle(self, work: Work) -> None:
         self.usage, self._unsettled = self.usage + work.trail.usage, None
+        work.trail.prompt = self.disclosure.redacted(work.trail.prompt)
 
     def _result(self, work: Work, status: TaskStatus, **fields: Any) -> TaskResult:
         return TaskResult(
@@ -162,7 +169,7 @@ class Job:
     def attempt_failed(self, error: TaskError, again: TryAgain) -> None:
         """An attempt failed and another follows."""
         self._move(TaskStatus.FAILED)
-        self.history = (*self.history, error)
+        self.history = (*self.history, self._failure or error)
         self.notify(
             TaskRetrying(
                 **self._place(),
@@ -179,7 +186,7 @@ class Job:
         if self.status is result.status:
             return
         self._move(result.status)
-        for event in end_events(result, self._place()):
+        for event in end_events(result, self._place(), self.disclosure):
             self.notify(event)
 
     def _move(self, new: TaskStatus) -> None:
@@ -198,12 +205,13 @@ class Job:
         }
 
 
-def end_events(result: TaskResult, place: dict[str, Any]) -> tuple[Event, ...]:
+def end_events(result: TaskResult, place: dict[str, Any], disclosure: Disclosure) -> tuple[Event, ...]:
     """What is announced about a final result, besides its status.
 
     Args:
         result: The result.
         place: The fields that every event of a task carries.
+        disclosure: Applied to the preview before it is cut off: half a secret may look like none.
     """
     if result.success:
         available = TaskOutputAvailable(
@@ -213,7 +221,7 @@ def end_events(result: TaskResult, place: dict[str, Any]) -> tuple[Event, ...]:
             elapsed_s=result.elapsed_s or 0.0,
             model=result.model,
             cached=result.cached,
-            preview=" ".join(str(result.output).split())[:PREVIEW_CHARS],
+            preview=disclosure.text(" ".join(str(result.output).split())[: 4 * PREVIEW_CHARS])[:PREVIEW_CHARS],
         )
         return (available,)
     if result.error is None:

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from pydantic_core import to_jsonable_python
 
-from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.errors import AgenticError, PlanInvalid
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.run_record import RunRecord
@@ -25,7 +25,7 @@ from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.agent_task import install_log_filter
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.runtime.plan_run import PlanRun
-from agentic_prefect.runtime.services import Services, current_services
+from agentic_prefect.runtime.services import Services, current_disclosure, current_services
 from agentic_prefect.runtime.states import plan_state
 
 
@@ -54,7 +54,14 @@ async def plan_flow(
 ) -> Any:
     """Run a plan of agent tasks."""
     known = RunRecord.model_validate(record or {})
-    return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, current_services(), known))
+    services = current_services()
+    try:
+        return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, services, known))
+    except AgenticError as error:
+        told = services.disclosure.text(str(error))
+        if told == str(error):
+            raise
+        raise PlanInvalid(told) from None  # what is wrong with an input may quote it, and Prefect keeps what it says
 
 
 async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, record: RunRecord = _NEW) -> PlanResult:
@@ -105,7 +112,7 @@ async def start(
     record = record if record.lineage else record.model_copy(update={"lineage": _lineage_within(plan, inputs)})
     named = plan_flow.with_options(flow_run_name=(run_name or plan.name).replace("{", "(").replace("}", ")"))
     # Prefect's own way loads FastAPI, a third of a second, to make plain data of what is plain data already.
-    named.serialize_parameters = _plain
+    named.serialize_parameters = _without_secrets
     content = plan.model_dump(mode="json", exclude_unset=True)
     about = record.model_dump(mode="json", exclude_defaults=True)
     return await cast("Awaitable[State[PlanResult]]", named(content, dict(inputs), about, return_state=True))
@@ -128,8 +135,9 @@ def _lineage_within(plan: Plan, inputs: Mapping[str, Any]) -> str:
     return f"{place}/{number}"
 
 
-def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    return cast("dict[str, Any]", to_jsonable_python(parameters))
+def _without_secrets(parameters: dict[str, Any]) -> dict[str, Any]:
+    """What the server keeps; the run itself is given the parameters as they are."""
+    return current_disclosure().redacted(to_jsonable_python(parameters))
 
 
 async def result_in(state: State[PlanResult]) -> PlanResult:

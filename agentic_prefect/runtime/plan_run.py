@@ -43,8 +43,8 @@ class PlanRun:
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._started_at = services.clock()
         info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self.result or self._progress.results)
-        self._dispatcher = Dispatcher(services.observers(info))
-        desk = Desk(services.gate, self._dispatcher.notify)
+        self._dispatcher = Dispatcher(services.observers(info), disclosure=services.disclosure)
+        desk = Desk(services.gate, self._dispatcher.notify, services.disclosure)
         place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify, desk)
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
         self._is_budget_exceeded = False
@@ -128,7 +128,9 @@ class PlanRun:
             budget=self._budget(),
             started_at=self._started_at,
             ended_at=self._services.clock(),
-            reason=reason or (f"its result could not be worked out: {trouble}" if trouble else ""),
+            reason=self._services.disclosure.text(
+                reason or (f"its result could not be worked out: {trouble}" if trouble else "")
+            ),
             url=self._url,
         )
 

@@ -53,7 +53,7 @@ class Questions:
             self.withdraw(task_id)
 
     async def _ask(self, action: AskPerson) -> None:
-        desk = self._place.desk or Desk(self._services.gate, self._place.notify)
+        desk = self._place.desk or Desk(self._services.gate, self._place.notify, self._services.disclosure)
         decision = await desk.ask(self._intervention(action), lambda: self._event_place(action.task_id))
         if decision.secret_block and self._services.renew_key is not None:
             task = self._blueprint.tasks[action.task_id]
@@ -68,7 +68,7 @@ class Questions:
         error = None if asked.cancelled() else asked.exception()
         if error is not None:
             decision = default_decision(self._intervention(action), by=BY_NOBODY, now=self._services.clock())
-            comment = f"Asking failed ({type(error).__name__}: {error})."
+            comment = self._services.disclosure.text(f"Asking failed ({type(error).__name__}: {error}).")
             self._report(PersonDecided(action.task_id, decision.model_copy(update={"comment": comment})))
 
     def _intervention(self, action: AskPerson) -> Intervention:

@@ -14,6 +14,7 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.lineage import Lineage
+from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.ports import HumanGate, Observer, TaskKind
 from agentic_prefect.runtime.stop import StopSignal
 
@@ -60,6 +61,8 @@ class Services:
     """How people are asked."""
     renew_key: Callable[[Plan, AgentTask, str], Awaitable[None]] | None = None
     """Gives the connection of a task a new key, out of the Secret block of this name; `None` where there are none."""
+    disclosure: Disclosure = field(default_factory=Disclosure)
+    """What of errors, prompts and texts may be kept and shown."""
     flush_every_s: float = 2.0
     """How often observers may write what is pending."""
 
@@ -70,6 +73,12 @@ _current: ContextVar[Services | None] = ContextVar("agentic_prefect_services", d
 def use(services: Services) -> None:
     """Make `services` those of everything that runs in this context from here on."""
     _current.set(services)
+
+
+def current_disclosure() -> Disclosure:
+    """What may be kept and shown in this context; the built-in rules where nothing is set up."""
+    services = _current.get()
+    return services.disclosure if services is not None else Disclosure()
 
 
 def current_services(otherwise: Callable[[], Services] | None = None) -> Services:

@@ -26,7 +26,7 @@ async def result_of(state: State[Any], job: Job) -> TaskResult:
     error = TaskError(
         code=ErrorCode.UNEXPECTED,
         type=state.name or state.type.value,
-        message=state.message or f"The task run ended {state.type.value.lower()}.",
+        message=job.disclosure.text(state.message or f"The task run ended {state.type.value.lower()}."),
         timestamp=now,
         context=ErrorContext(task_id=job.name, attempt=job.attempt),
         history=job.history,
@@ -35,7 +35,7 @@ async def result_of(state: State[Any], job: Job) -> TaskResult:
         task_id=job.name,
         status=TaskStatus.FAILED,
         success=False,
-        error=error,
+        error=job.disclosure.kept(error),
         usage=job.usage,
         attempts=job.attempt,
         started_at=job.started_at,

@@ -80,6 +80,7 @@ def job_for(
         fault=fault,
         parent_run_id=place.parent_run_id,
         desk=place.desk,
+        disclosure=services.disclosure,
         **_carried_on(start.before),
     )
 
