@@ -9,10 +9,9 @@ from pydantic import SecretStr
 
 from agentic_prefect.errors import AuthenticationFailed, PlanInvalid
 from agentic_prefect.llm.address import base_url_of, is_loopback, is_openai
-from agentic_prefect.llm.in_flight import LimitedModel
 from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.llm.pricing import price
-from agentic_prefect.llm.throttle import Throttle
+from agentic_prefect.llm.throttle import Hold, Throttle
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import ChatModel, ResolvedModel, SharedLimits
@@ -45,6 +44,7 @@ def _openai_model(name: str, connection: Connection) -> ChatModel:
 
 
 _throttles: dict[tuple[object, ...], Throttle] = {}
+_holds: dict[tuple[str, str], Hold] = {}
 """Those of this process, whoever runs plans in it."""
 
 
@@ -101,11 +101,18 @@ class Connections:
         return price(model, usage, base_url=base_url_of(self._connections[connection]))
 
     def throttle(self, connection: str) -> Throttle:
-        """What the requests of a connection wait for, the same for all runs of this process that reach that address."""
+        """What the requests of a connection wait for.
+
+        The same for all runs of this process that reach that address with the same limits; a provider's word to wait
+        holds for all that reach it.
+        """
         found = self._connections[connection]
-        limits = (found.requests_per_minute, found.tokens_per_minute, self._shared is None)
-        key = (connection, base_url_of(found), *limits)
-        return _throttles.setdefault(key, Throttle(connection, found, self._shared))
+        place = (connection, base_url_of(found))
+        limits = (found.max_in_flight, found.requests_per_minute, found.tokens_per_minute, self._shared is None)
+        if (*place, *limits) not in _throttles:
+            hold = _holds.setdefault(place, Hold())
+            _throttles[(*place, *limits)] = Throttle(connection, found, self._shared, hold)
+        return _throttles[(*place, *limits)]
 
     def renew_key(self, name: str | None, key: SecretStr) -> None:
         """Use another key for the connection of a model from the next call on.
@@ -153,8 +160,7 @@ class Connections:
             client = self._make(name, connection)
             if isinstance(client, Closable):
                 self._open.append(client)
-            most = connection.max_in_flight
-            self._clients[name] = client if most is None else LimitedModel(client, most)
+            self._clients[name] = client
         return self._clients[name]
 
     def _with_key(self, name: str, connection: Connection) -> Connection:

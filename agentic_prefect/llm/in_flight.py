@@ -1,23 +1,78 @@
-"""A limit on how many requests a connection has under way at once."""
+"""A limit on how many are under way at once."""
 
 import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
-from agentic_prefect.llm.per_loop import PerLoop
-from agentic_prefect.models.chat import ChatRequest, ChatResponse
-from agentic_prefect.ports import ChatModel
+_Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
-class LimitedModel:
-    """A model of which no more than `most` requests are under way at once in one event loop.
+class Slots:
+    """So many at once in this process, in whatever threads and event loops; those that wait are served in their order.
 
-    Those that wait are served in the order of their arrival; the wait is not on the request's own `timeout_s`.
+    Args:
+        most: How many.
     """
 
-    def __init__(self, inner: ChatModel, most: int) -> None:
-        self._inner = inner
-        self._slots = PerLoop(lambda: asyncio.Semaphore(most))
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._lock = threading.Lock()
+        self._waiting: deque[_Waiter] = deque()
 
-    async def complete(self, request: ChatRequest) -> ChatResponse:
-        """One answer of the inner model."""
-        async with self._slots.get():
-            return await self._inner.complete(request)
+    @property
+    def has_room(self) -> bool:
+        """Whether one more would not have to wait at this moment."""
+        return self._free > 0
+
+    @asynccontextmanager
+    async def one(self) -> AsyncGenerator[None]:
+        """One of the slots, as soon as there is a free one, until the body ends."""
+        await self._take()
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    async def _take(self) -> None:
+        with self._lock:
+            if self._free > 0:
+                self._free -= 1
+                return
+            loop = asyncio.get_running_loop()
+            waiter = loop, loop.create_future()
+            self._waiting.append(waiter)
+        try:
+            await waiter[1]
+        except asyncio.CancelledError:
+            self._step_back(waiter)
+            raise
+
+    def _give_back(self) -> None:
+        """Hand the slot to whoever has waited longest."""
+        with self._lock:
+            while self._waiting:
+                loop, turn = self._waiting.popleft()
+                try:
+                    loop.call_soon_threadsafe(self._grant, turn)
+                except RuntimeError:  # its loop was closed
+                    continue
+                return
+            self._free += 1
+
+    def _grant(self, turn: "asyncio.Future[None]") -> None:
+        if turn.done():
+            self._give_back()
+        else:
+            turn.set_result(None)
+
+    def _step_back(self, waiter: _Waiter) -> None:
+        """Whoever waited was cancelled; a slot that was handed over in the same moment goes to the next."""
+        turn = waiter[1]
+        if turn.done() and not turn.cancelled():
+            self._give_back()
+            return
+        with self._lock:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)

@@ -1,17 +1,18 @@
-"""Holds requests back: after a provider's word to wait, and within the limits per minute of a connection."""
+"""Holds requests back: after a provider's word to wait, and within the limits of a connection."""
 
 import asyncio
 import json
 import math
 import random
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from aiolimiter import AsyncLimiter
 
 from agentic_prefect.errors import Overloaded, RateLimited
+from agentic_prefect.llm.in_flight import Slots
 from agentic_prefect.llm.per_loop import PerLoop
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.connection import Connection
@@ -28,46 +29,79 @@ Waiting = Callable[[str], AbstractContextManager[None]]
 """Entered around a wait that is not work: what to say about it, if anything."""
 
 
+class Hold:
+    """Until when nobody may send anything, since the provider said so to one of them."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left; 0 or less when nobody is held."""
+        return self._until - time.monotonic()
+
+    def extend(self, seconds: float) -> None:
+        """Hold everybody for so long from this moment on, or longer if that was said before."""
+        self._until = max(self._until, time.monotonic() + seconds)
+
+
 class Throttle:
     """What the requests of one connection wait for, in this process and, where limits are shared, in all.
 
     Args:
         name: The connection's.
-        connection: Its limits per minute.
+        connection: Its limits.
         shared: The limits that all workers have in common; `None` where there are none.
+        hold: The provider's word to wait; `None` is one that nobody else hears.
     """
 
-    def __init__(self, name: str, connection: Connection, shared: SharedLimits | None = None) -> None:
-        self._name, self._shared = name, shared
-        self._until = 0.0
+    def __init__(
+        self, name: str, connection: Connection, shared: SharedLimits | None = None, hold: Hold | None = None
+    ) -> None:
+        self._name, self._shared, self._hold = name, shared, hold or Hold()
+        self._slots = None if connection.max_in_flight is None else Slots(connection.max_in_flight)
         self._requests = _limiter(connection.requests_per_minute)
         self._tokens = _limiter(connection.tokens_per_minute)
 
-    async def enter(self, tokens: int, waiting: Waiting) -> None:
-        """Wait for the turn of a request.
+    @asynccontextmanager
+    async def turn(self, tokens: int, waiting: Waiting) -> AsyncGenerator[None]:
+        """The turn of a request, which is sent within.
 
         Args:
             tokens: What it is expected to take.
             waiting: Entered around each wait.
         """
-        while (left := self._until - time.monotonic()) > 0:
+        async with AsyncExitStack() as stack:
+            if self._slots is not None:
+                with nullcontext() if self._slots.has_room else waiting(""):
+                    await stack.enter_async_context(self._slots.one())
+            await self._stand_still(waiting)
+            await self._take_turns(tokens, waiting)
+            # Whoever waited for its turn may have been told to wait meanwhile, by the answer to another.
+            await self._stand_still(waiting)
+            yield
+
+    async def hold(self, seconds: float) -> None:
+        """Let nobody in for so long, since the provider said so to one of them."""
+        self._hold.extend(seconds)
+        if self._shared is not None:
+            await self._shared.hold(self._name, seconds)
+
+    async def _stand_still(self, waiting: Waiting) -> None:
+        while (left := self._hold.left_s) > 0:
             left += random.uniform(0, min(MOST_JITTER_S, left / 10))
             with waiting(f"Connection {self._name!r} was told to wait; this goes on in {left:.1f} s."):
                 await asyncio.sleep(left)
+
+    async def _take_turns(self, tokens: int, waiting: Waiting) -> None:
         for limiter, amount in ((self._requests, 1), (self._tokens, tokens)):
             if limiter is not None:
-                await self._turn(limiter.get(), amount, waiting)
+                await self._take(limiter.get(), amount, waiting)
         if self._shared is not None:
             with waiting(""):
                 await self._shared.acquire(self._name, tokens)
 
-    async def hold(self, seconds: float) -> None:
-        """Let nobody in for so long, since the provider said so to one of them."""
-        self._until = max(self._until, time.monotonic() + seconds)
-        if self._shared is not None:
-            await self._shared.hold(self._name, seconds)
-
-    async def _turn(self, limiter: AsyncLimiter, amount: int, waiting: Waiting) -> None:
+    async def _take(self, limiter: AsyncLimiter, amount: int, waiting: Waiting) -> None:
         # What is larger than the whole stretch would wait for ever.
         amount = min(amount, math.floor(limiter.max_rate))
         word = "" if limiter.has_capacity(amount) else f"Connection {self._name!r} is at its limit per minute."
@@ -83,13 +117,13 @@ class ThrottledModel:
 
     async def complete(self, request: ChatRequest) -> ChatResponse:
         """One answer of the inner model; a refusal that says how long to wait holds the others back, too."""
-        await self._throttle.enter(_tokens_of(request), self._waiting)
-        try:
-            return await self._inner.complete(request)
-        except (RateLimited, Overloaded) as error:
-            if error.retry_after_s:
-                await self._throttle.hold(error.retry_after_s)
-            raise
+        async with self._throttle.turn(_tokens_of(request), self._waiting):
+            try:
+                return await self._inner.complete(request)
+            except (RateLimited, Overloaded) as error:
+                if error.retry_after_s:
+                    await self._throttle.hold(error.retry_after_s)
+                raise
 
 
 class ThrottledModels:

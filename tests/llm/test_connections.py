@@ -1,6 +1,5 @@
 """Models found by name."""
 
-import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,7 +13,7 @@ from agentic_prefect.models.chat import ModelSettings
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import ChatModel
-from agentic_prefect.testing import Reply, ScriptedChatModel, ScriptedServer
+from agentic_prefect.testing import ScriptedChatModel, ScriptedServer
 from tests.llm.conftest import ask
 
 KEY = SecretStr("sk-test-0123456789")
@@ -190,21 +189,6 @@ def test_one_client_per_connection() -> None:
     assert models.resolve("gpt-5").chat is models.resolve("openai/gpt-5-mini").chat
     assert models.resolve("local").chat is not models.resolve("openai").chat
     assert isinstance(models.resolve("local").chat, OpenAIModel)
-
-
-async def test_limit_of_requests_in_flight() -> None:
-    """No more requests of a connection are under way than it allows, whatever the model."""
-    scripted = ScriptedChatModel()
-    scripted.answer_by_default(Reply.hold())
-    limited = LOCAL.model_copy(update={"max_in_flight": 3})
-    models = Connections({"local": limited}, keys=without_key, make=lambda name, connection: scripted)
-    calls = [asyncio.ensure_future(models.resolve(f"local/m{n % 2}").chat.complete(ask(str(n)))) for n in range(10)]
-    for done in (3, 6, 9, 10):
-        await scripted.wait_for_requests_async(done)
-        scripted.release()
-    await asyncio.gather(*calls)
-
-    assert (scripted.count, scripted.max_in_flight) == (10, 3)
 
 
 async def test_aclose(scripted_server: ScriptedServer) -> None:

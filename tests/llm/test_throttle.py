@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import pytest
 
@@ -107,6 +107,53 @@ async def test_tokens_per_minute(scripted_server: ScriptedServer) -> None:
 async def test_a_throttle_without_limits_lets_through(scripted_server: ScriptedServer) -> None:
     """Nothing is said and nothing is waited for."""
     connections = connections_to(scripted_server)
-    await connections.throttle("house").enter(10, lambda why: nullcontext())
+    async with connections.throttle("house").turn(10, waits := Waits()):
+        pass
 
+    assert waits.heard == []
     assert connections.throttle("house") is connections_to(scripted_server).throttle("house")
+
+
+async def test_requests_in_flight(scripted_server: ScriptedServer) -> None:  # U-06
+    """No more requests of a connection are under way than it allows, whoever sends them; the others wait in silence."""
+    scripted_server.answer_by_default(Reply.hold())
+    clients, waits = [connections_to(scripted_server, max_in_flight=3) for _ in range(2)], Waits()
+    calls = [asyncio.ensure_future(ask(clients[number % 2], waits)) for number in range(10)]
+    for done in (3, 6, 9, 10):
+        await scripted_server.wait_for_requests_async(done)
+        scripted_server.release()
+    await asyncio.gather(*calls)
+
+    assert (scripted_server.count, scripted_server.max_in_flight) == (10, 3)
+    assert waits.heard == [""] * 7
+
+
+async def test_those_in_the_queue_hear_of_a_refusal(scripted_server: ScriptedServer) -> None:
+    """A request that waited for a free place is not sent into a provider that has just asked to wait."""
+    scripted_server.queue([Fault.rate_limited(retry_after_s=1)])
+    connections, waits = connections_to(scripted_server, max_in_flight=1), Waits()
+    ended = await asyncio.gather(*(ask(connections, waits) for _ in range(3)), return_exceptions=True)
+    first, second, _ = scripted_server.requests
+
+    assert [type(each).__name__ for each in ended] == ["RateLimited", "str", "str"]
+    assert second.received_at - (first.answered_at or 0) >= 0.95
+
+
+async def test_connections_with_other_limits_hear_of_a_refusal(scripted_server: ScriptedServer) -> None:
+    """Another plan with another limit to the same address waits, too."""
+    scripted_server.queue([Fault.rate_limited(retry_after_s=1)])
+    with pytest.raises(RateLimited):
+        await ask(connections_to(scripted_server), Waits())
+    await ask(connections_to(scripted_server, max_in_flight=7), waits := Waits())
+
+    assert [why[:36] for why in waits.heard] == ["Connection 'house' was told to wait;"]
+
+
+async def test_those_at_the_limit_per_minute_hear_of_a_refusal(scripted_server: ScriptedServer) -> None:
+    """A request whose minute has come is not sent before the provider's wait is over."""
+    scripted_server.queue([Fault.rate_limited(retry_after_s=2)])
+    connections = connections_to(scripted_server, requests_per_minute=60)
+    await asyncio.gather(*(ask(connections, Waits()) for _ in range(11)), return_exceptions=True)
+    refused = scripted_server.requests[0].answered_at or 0
+
+    assert max(each.received_at for each in scripted_server.requests) - refused >= 1.95

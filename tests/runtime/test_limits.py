@@ -80,3 +80,49 @@ def test_two_workers_share_a_limit_and_a_hold(cli: Command, prefect_server: str)
 
     assert spent_s >= 0.9
     assert held_s >= 2
+
+
+async def test_two_plans_share_the_limit_of_a_connection(openai_env: ScriptedServer, prefect_server: str) -> None:
+    """Of two plans at once with a limit of three the provider never sees four requests."""
+    # U-06
+    openai_env.answer_by_default(Reply.hold())
+    house = {"base_url": openai_env.base_url, "model": "m", "max_in_flight": 3}
+    plans = [
+        load_plan(
+            {
+                "name": name,
+                "models": {"house": house},
+                "tasks": [{"id": f"t{n}", "description": "Hi.", "model": "house"} for n in range(5)],
+            }
+        )
+        for name in ("one", "two")
+    ]
+    runs = [asyncio.create_task(run_plan(plan)) for plan in plans]
+    for done in (3, 6, 9, 10):
+        await openai_env.wait_for_requests_async(done, timeout_s=60)
+        openai_env.release()
+    results = await asyncio.gather(*runs)
+
+    assert [result.status for result in results] == [PlanStatus.COMPLETED] * 2
+    assert (openai_env.count, openai_env.max_in_flight) == (10, 3)
+
+
+async def test_who_waits_for_another_attempt_takes_no_place(openai_env: ScriptedServer, prefect_server: str) -> None:
+    """While one task waits to try again the only place of its connection serves another."""
+    openai_env.on("First", Fault.server_error(), Reply.text("one"))
+    plan = load_plan(
+        {
+            "name": "places",
+            "models": {"house": {"base_url": openai_env.base_url, "model": "m", "max_in_flight": 1}},
+            "defaults": {"model": "house", "retry": {"base_s": 2, "jitter_ratio": 0}},
+            "tasks": [
+                {"id": "a", "description": "First.", "priority": 1},
+                {"id": "b", "description": "Second."},
+            ],
+        }
+    )
+    result = await run_plan(plan)
+    asked = ["First" if "First" in request.prompt_text else "Second" for request in openai_env.requests]
+
+    assert result.status is PlanStatus.COMPLETED, result.reason
+    assert asked == ["First", "Second", "First"]
