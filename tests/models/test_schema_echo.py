@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -164,6 +164,8 @@ SCHEMAS = st.recursive(
 )
 
 
+# On a busy machine drawing a schema takes long now and then, which says nothing about the code.
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(SCHEMAS)
 def test_every_echo_is_valid_and_repeats(schema: dict[str, Any]) -> None:
     """Whatever the schema asks for, its echo follows it and is the same each time."""
