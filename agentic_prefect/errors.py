@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     VERIFICATION_FAILED = "verification_failed"
     CAPABILITY_ERROR = "capability_error"
     BUDGET_EXCEEDED = "budget_exceeded"
+    RUNAWAY = "runaway"
     HUMAN_REJECTED = "human_rejected"
     HUMAN_TIMEOUT = "human_timeout"
     MAX_RETRIES_EXCEEDED = "max_retries_exceeded"
@@ -167,6 +168,12 @@ class BudgetExceeded(TerminalError):
     """The next call would overrun the plan's budget; it was not sent."""
 
     code = ErrorCode.BUDGET_EXCEEDED
+
+
+class Runaway(TerminalError):
+    """An attempt asked its model too often, or got the same answer to the same again and again; it was stopped."""
+
+    code = ErrorCode.RUNAWAY
 
 
 class HumanRejected(TerminalError):

@@ -24,6 +24,9 @@ class AgenticSettings(PrefectBaseSettings):
     model: str | None = Field(default=None, description="The model of tasks that name none.")
     timeout_s: float | None = Field(default=None, gt=0, description="Seconds that one attempt may take.")
     retries: int | None = Field(default=None, ge=0, le=50, description="Retries after a retryable error.")
+    max_turns: int | None = Field(
+        default=None, ge=1, le=1000, description="How often an attempt may ask its model, repairs included."
+    )
     allowed_packages: tuple[str, ...] = Field(
         default=("agentic_prefect.examples",),
         description="Packages whose functions and models a plan may name.",
@@ -47,9 +50,8 @@ class AgenticSettings(PrefectBaseSettings):
 
     def policy(self) -> PolicyFields:
         """The part that takes part in the nearest-wins order of policies."""
-        given = {
-            name: value for name in ("model", "timeout_s", "retries") if (value := getattr(self, name)) is not None
-        }
+        names = ("model", "timeout_s", "retries", "max_turns")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return PolicyFields(**given)
 
 

@@ -19,6 +19,7 @@ from agentic_prefect.llm.metered import MeteredModels
 from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.llm.rehearsal import RehearsalModel, RehearsalModels, parse_fault
 from agentic_prefect.llm.throttle import Throttle, ThrottledModels
+from agentic_prefect.llm.turns import CountedModels, Turns
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import RenderedPrompt
@@ -148,7 +149,9 @@ class Ledgers:
 
 
 class PaidRunner:
-    """The built-in agent, whose calls are paid for out of the task's and the plan's budget, and wait for their turn."""
+    """The built-in agent, whose calls are counted, paid out of the task's and the plan's budget, and wait for their
+    turn.
+    """
 
     def __init__(
         self,
@@ -162,8 +165,10 @@ class PaidRunner:
 
     async def run(self, prompt: RenderedPrompt, work: Work) -> Any:
         """The model's answer."""
-        models = MeteredModels(self._directory, ledger=self._ledger_of(work), price=self._price)
-        return await ModelRunner(ThrottledModels(models, self._throttle_of, work.waiting)).run(prompt, work)
+        paid = MeteredModels(self._directory, ledger=self._ledger_of(work), price=self._price)
+        throttled = ThrottledModels(paid, self._throttle_of, work.waiting)
+        turns = Turns(work.task_id, work.task.max_turns)
+        return await ModelRunner(CountedModels(throttled, turns)).run(prompt, work)
 
 
 def local_cache(settings: AgenticSettings) -> Path:

@@ -35,7 +35,8 @@ class RunFlags:
     max_concurrency: Annotated[int | None, Parameter(group=LIMITS, validator=validators.Number(gte=1))] = None
     """At most this many tasks at once, in place of the plan's own limit."""
     budget: Annotated[tuple[str, ...], Parameter(group=LIMITS, negative=(), show_default=False)] = ()
-    """A limit for the whole run, in place of the plan's own: usd=0.50, tokens=20000 or calls=60; again for each."""
+    """A limit for the whole run, in place of the plan's own: usd=0.50, tokens=20000, calls=60 or wall_s=600; again
+    for each."""
 
 
 NO_FLAGS: Final = RunFlags()

@@ -16,7 +16,7 @@ from jsonschema.validators import validator_for  # pyright: ignore[reportUnknown
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from agentic_prefect.errors import AgenticError, InvalidOutput, InvalidRequest
+from agentic_prefect.errors import AgenticError, InvalidOutput, InvalidRequest, Runaway
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, Message
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import ChatModel
@@ -105,8 +105,10 @@ async def complete_structured(
 
     Raises:
         InvalidOutput: The last answer allowed had the wrong form, too.
+        Runaway: The model was asked too often; its cause is what was wrong with the last answer.
         AgenticError: What the model raises.
     """
+    last: InvalidOutput | None = None
     for left in range(repairs, -1, -1):
         try:
             response = await _counted(model, request, on_usage)
@@ -114,7 +116,9 @@ async def complete_structured(
         except InvalidOutput as error:
             if left == 0:
                 raise
-            request = repair_request(request, error)
+            request, last = repair_request(request, error), error
+        except Runaway as error:
+            raise error from last
         else:
             return value, response
     raise ValueError(f"repairs={repairs!r} must be 0 or more: 0 asks once.")

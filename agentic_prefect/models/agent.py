@@ -16,6 +16,8 @@ class PolicyFields(Frozen):
     """Seconds that one attempt may take."""
     retries: int | None = Field(default=None, ge=0, le=50)
     """How many more attempts a retryable error gets; 0 runs once."""
+    max_turns: int | None = Field(default=None, ge=1, le=1000)
+    """How often the model may be asked within one attempt, repairs included."""
     retry: RetryConfig | None = None
     on_failure: FailureAction | None = None
     failure_policy: FailurePolicy | None = None

@@ -11,3 +11,5 @@ class Budget(Frozen):
     usd: float | None = Field(default=None, gt=0)
     tokens: int | None = Field(default=None, gt=0)
     calls: int | None = Field(default=None, gt=0)
+    wall_s: float | None = Field(default=None, gt=0)
+    """Seconds that a plan may take, waits for people and providers included; a task has `timeout_s` in its place."""

@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, Self, cast
 from pydantic import AwareDatetime, Field, computed_field, model_validator
 from typing_extensions import TypeVar
 
-from agentic_prefect.errors import TaskFailed
+from agentic_prefect.errors import ErrorCode, TaskFailed
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.intervention import Decision
@@ -107,7 +107,11 @@ class BudgetReport(Frozen):
     usd: float | None = None
     tokens: int | None = None
     calls: int | None = None
+    wall_s: float | None = None
     exceeded: bool = False
+    """Whether a budget stopped anything, the plan's own or that of a task."""
+    timed_out: bool = False
+    """Whether `wall_s` ended the plan."""
 
 
 class PlanResult(Frozen):
@@ -165,6 +169,14 @@ class PlanResult(Frozen):
         own = self.results[task_id]
         stand_ins = (self.results.get(each.task_id) for each in own.related if each.relation == "fallback")
         return next((result for result in stand_ins if result is not None and result.success), own)
+
+    @property
+    def over_budget(self) -> str:
+        """Why a task has no output, if a budget kept it from having one, or why the plan's time was up; else empty."""
+        if self.budget is not None and self.budget.timed_out:
+            return self.reason
+        errors = (self.result_of(name).error for name in self.results if "[" not in name)
+        return next((error.message for error in errors if error and error.code is ErrorCode.BUDGET_EXCEEDED), "")
 
     @property
     def successful(self) -> bool:

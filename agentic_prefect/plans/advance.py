@@ -11,6 +11,7 @@ from agentic_prefect.plans.progress import (
     Outcome,
     PersonDecided,
     Progress,
+    TimeUp,
 )
 from agentic_prefect.plans.step import Step
 
@@ -30,6 +31,8 @@ def advance(blueprint: Blueprint, progress: Progress, outcome: Outcome) -> tuple
             step.node_ended(name, result)
         case CancelAsked(reason=reason):
             step.halt(Halt(reason, cancelled=True), cancel_running=True)
+        case TimeUp(reason=reason):
+            step.time_is_up(reason)
         case PersonDecided(task_id=task_id, decision=decision):
             step.person_decided(task_id, decision)
         case _:

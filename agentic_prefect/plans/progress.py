@@ -128,6 +128,13 @@ class CancelAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeUp:
+    """The plan has taken as long as it may."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PersonDecided:
     """A person, or the deadline in their place, decided about a failed task."""
 
@@ -135,7 +142,7 @@ class PersonDecided:
     decision: Decision
 
 
-Outcome = NodeEnded | CancelAsked | PersonDecided
+Outcome = NodeEnded | CancelAsked | TimeUp | PersonDecided
 
 
 @dataclass(frozen=True, slots=True)

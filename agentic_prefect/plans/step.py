@@ -103,6 +103,13 @@ class Step(Places):
             elif task.id not in busy | self._progress.settled | self._progress.chains.keys():
                 self._leave_failed(task.id, halt.reason)
 
+    def time_is_up(self, reason: str) -> None:
+        """Nothing starts any more and what runs is cancelled, also where the plan had been halted before."""
+        if self._progress.halt is None:
+            self.halt(Halt(reason), cancel_running=True)
+        elif self._progress.running:
+            self._actions.append(CancelRunning(reason))
+
     def end(self) -> tuple[Progress, tuple[Action, ...]]:
         """Work through everything that follows, fill the free places, and hand over."""
         while self._newly_settled:

@@ -26,6 +26,7 @@ TASK_ORDER = (
         "checks",
         "timeout_s",
         "retries",
+        "max_turns",
     ),
     *("retry", "on_failure", "failure_policy", "budget", "priority", "critical", "tags"),
 )

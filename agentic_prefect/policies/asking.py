@@ -44,6 +44,7 @@ _SUGGESTED: Mapping[ErrorCode, tuple[DecisionAction, ...]] = {
     ErrorCode.CONTEXT_LENGTH: ("edit_input", "supply_output", "skip"),
     ErrorCode.INVALID_REQUEST: ("edit_input", "supply_output", "skip"),
     ErrorCode.BUDGET_EXCEEDED: _SPENT,
+    ErrorCode.RUNAWAY: ("edit_input", "supply_output", "skip"),
 }
 """By what ended the last attempt: a passing fault is worth another try, a spent budget is not."""
 

@@ -21,6 +21,8 @@ BUILT_IN_RETRIES: Final = 3
 """How many more attempts a retryable error gets when nobody says otherwise."""
 BUILT_IN_TIMEOUT_S: Final = 120.0
 """Seconds that an attempt gets when nobody says otherwise."""
+BUILT_IN_MAX_TURNS: Final = 25
+"""How often an attempt of an agent may ask its model when nobody says otherwise."""
 UNTIMED_KINDS: Final = frozenset({"human", "plan"})
 """Kinds that wait for people or for other tasks: they have no time limit when nobody sets one."""
 RETRYABLE_CODES: Final = (
@@ -145,6 +147,7 @@ def _outer_layers(
     built_in = PolicyFields(
         timeout_s=None if kind in UNTIMED_KINDS else BUILT_IN_TIMEOUT_S,
         retries=BUILT_IN_RETRIES,
+        max_turns=BUILT_IN_MAX_TURNS if kind == "agent" else None,
         retry=BUILT_IN_RETRY,
         on_failure=SkipDependents(),
         failure_policy=BUILT_IN_POLICY,

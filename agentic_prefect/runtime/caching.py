@@ -29,6 +29,7 @@ IRRELEVANT_TASK_FIELDS = {
     "max_concurrency": "decides when, not what",
     "timeout_s": "a success within another time is the same success",
     "retries": "only a success is stored",
+    "max_turns": "a success within another number of turns is the same success",
     "retry": "only a success is stored",
     "on_failure": "only a success is stored",
     "failure_policy": "only a success is stored",
@@ -43,7 +44,7 @@ IRRELEVANT_TASK_FIELDS = {
 RELEVANT_AGENT_FIELDS = frozenset({"name", "role", "purpose", "backstory", "constraints", "capabilities", "settings"})
 
 IRRELEVANT_AGENT_FIELDS = dict.fromkeys(
-    ("model", "timeout_s", "retries", "retry", "on_failure", "failure_policy"),
+    ("model", "timeout_s", "retries", "max_turns", "retry", "on_failure", "failure_policy"),
     "the task's effective field stands for it",
 )
 

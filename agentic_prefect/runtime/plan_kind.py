@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from agentic_prefect.errors import PlanInvalid, SubPlanFailed
+from agentic_prefect.errors import BudgetExceeded, PlanInvalid, SubPlanFailed
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.plans.lineage import Lineage
@@ -24,6 +24,7 @@ class PlanKind:
         Raises:
             PlanInvalid: There is no such plan, or the inputs do not fit.
             SubPlanFailed: It ended other than completed.
+            BudgetExceeded: The same, and what kept it from completing was a budget.
         """
         plan = self._plan_of(work)
         inputs: object = {} if work.input is None else work.input
@@ -46,7 +47,9 @@ class PlanKind:
         result = await result_in(state)
         work.trail.spent(result.usage)
         if not result.successful:
-            raise SubPlanFailed(f"The sub-plan {plan.name!r} ended {result.status}: {result.reason}.")
+            message = f"The sub-plan {plan.name!r} ended {result.status}: {result.reason}."
+            over = result.over_budget
+            raise BudgetExceeded(f"{message} {over}") if over else SubPlanFailed(message)
         return result.output
 
     def fingerprint(self, work: Work) -> str:

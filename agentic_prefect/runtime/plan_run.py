@@ -7,6 +7,7 @@ from typing import Any
 
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.interventions.desk import Desk
+from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import PlanBudgetExceeded, PlanCancelled, PlanCompleted, PlanFailed, PlanStarted
 from agentic_prefect.models.result import BudgetReport, PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
@@ -15,7 +16,7 @@ from agentic_prefect.observers.dispatch import Dispatcher
 from agentic_prefect.plans.advance import advance, begin
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.plans.outcome import plan_output, plan_status
-from agentic_prefect.plans.progress import Blueprint, CancelAsked, NodeEnded, Outcome, Progress, item_name
+from agentic_prefect.plans.progress import Blueprint, CancelAsked, NodeEnded, Outcome, Progress, TimeUp, item_name
 from agentic_prefect.runtime.actions import Actions
 from agentic_prefect.runtime.services import RunInfo, Services
 from agentic_prefect.runtime.work import Place
@@ -47,7 +48,7 @@ class PlanRun:
         desk = Desk(services.gate, self._dispatcher.notify, services.disclosure)
         place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify, desk)
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
-        self._is_budget_exceeded = False
+        self._is_budget_exceeded = self._is_time_up = False
         self.result: PlanResult | None = None
         """What became of the plan; set when `run` has ended, cancelled or not."""
 
@@ -59,6 +60,7 @@ class PlanRun:
         """Run to the end. Cancellation is passed on after the partial results have been handed to the observers."""
         self._dispatcher.notify(PlanStarted(**self._event_place(), tasks=len(self._blueprint.tasks)))
         flusher = asyncio.create_task(self._flush_from_time_to_time())
+        alarm = self._limit_time()
         try:
             await self._work_through()
         except BaseException as error:
@@ -67,6 +69,8 @@ class PlanRun:
             raise
         finally:
             flusher.cancel()
+            if alarm is not None:
+                alarm.cancel()
             self.result = result = self._result()
             self._announce_end(result)
             await self._dispatcher.flush()
@@ -84,18 +88,29 @@ class PlanRun:
             self._progress, actions = advance(self._blueprint, self._progress, outcome)
         await self._actions.finish()
 
+    def _limit_time(self) -> asyncio.TimerHandle | None:
+        """Rings when the plan has taken as long as it may."""
+        budget = self._blueprint.plan.budget
+        if budget is None or budget.wall_s is None:
+            return None
+        reason = f"the plan has taken the {budget.wall_s:g} s that `budget.wall_s` allows"
+        return asyncio.get_running_loop().call_later(budget.wall_s, self._outcomes.put_nowait, TimeUp(reason))
+
     def _tell_of_budget(self, outcome: Outcome) -> None:
-        """The first task that a budget stops is announced."""
-        error = outcome.result.error if isinstance(outcome, NodeEnded) else None
-        if error is None or error.code is not ErrorCode.BUDGET_EXCEEDED or self._is_budget_exceeded:
-            return
-        self._is_budget_exceeded = True
-        usage = _paid(self._blueprint, self._progress.results)
-        self._dispatcher.notify(
-            PlanBudgetExceeded(
-                **self._event_place(), task_id=error.context.task_id or "", reason=error.message, usage=usage
+        """The first time that a budget stops something is announced."""
+        match outcome:
+            case NodeEnded(result=TaskResult(error=TaskError(code=ErrorCode.BUDGET_EXCEEDED) as error)):
+                task_id, reason = error.context.task_id or "", error.message
+            case TimeUp():
+                task_id, reason, self._is_time_up = "", outcome.reason, True
+            case _:
+                return
+        if not self._is_budget_exceeded:
+            self._is_budget_exceeded = True
+            usage = _paid(self._blueprint, self._progress.results)
+            self._dispatcher.notify(
+                PlanBudgetExceeded(**self._event_place(), task_id=task_id, reason=reason, usage=usage)
             )
-        )
 
     async def _wind_down(self, reason: str) -> None:
         """The run itself is being ended: stop the nodes and take in what they still report."""
@@ -136,7 +151,9 @@ class PlanRun:
 
     def _budget(self) -> BudgetReport | None:
         budget = self._blueprint.plan.budget
-        return budget and BudgetReport(**budget.model_dump(), exceeded=self._is_budget_exceeded)
+        return budget and BudgetReport(
+            **budget.model_dump(), exceeded=self._is_budget_exceeded, timed_out=self._is_time_up
+        )
 
     def _announce_end(self, result: PlanResult) -> None:
         place: dict[str, Any] = {**self._event_place(), "usage": result.usage, "elapsed_s": result.elapsed_s}

@@ -54,6 +54,8 @@ def plan_state(result: PlanResult) -> State[PlanResult]:
         case PlanStatus.PARTIAL_FAILURE:
             return Failed(name="PartialFailure", message=f"{counts}: {result.reason}.", data=result)
         case PlanStatus.FAILED:
-            return Failed(message=f"{counts}: {result.reason}.", data=result)
+            timed_out = result.budget is not None and result.budget.timed_out
+            name = "TimedOut" if timed_out else None
+            return Failed(name=name, message=f"{counts}: {result.reason}.", data=result)
         case PlanStatus.CANCELLED:
             return Cancelled(message=f"{counts}: {result.reason}.", data=result)

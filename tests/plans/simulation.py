@@ -73,7 +73,8 @@ def simulate(
     *,
     inputs: Mapping[str, Any] | None = None,
     choose: Callable[[list[StartNode]], int] = lambda waiting: 0,
-    cancel_after: int | None = None,
+    stop_after: int | None = None,
+    stop: Outcome = CancelAsked("somebody asked"),  # noqa: B008  # frozen
 ) -> Simulation:
     """Run a plan to its end.
 
@@ -82,7 +83,8 @@ def simulate(
         script: How nodes end; those without an entry complete with their own name as output.
         inputs: The plan's inputs.
         choose: Which of the nodes in flight ends next.
-        cancel_after: After how many ends somebody cancels the plan.
+        stop_after: After how many ends the plan is stopped.
+        stop: What stops it.
     """
     blueprint = Blueprint.of(effective_plan(plan), inputs or {})
     progress, actions = begin(blueprint)
@@ -98,8 +100,8 @@ def simulate(
             assert run.progress.is_done(blueprint), "nothing is in flight and the plan is not done"
             return run
         outcome: Outcome
-        if cancel_after is not None and ended == cancel_after and not stopping:
-            outcome = CancelAsked("somebody asked")
+        if stop_after is not None and ended == stop_after and not stopping:
+            outcome = stop
         else:
             node = flying.pop(choose(flying))
             ended += 1

@@ -7,8 +7,10 @@ import pytest
 
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.status import PlanStatus
+from agentic_prefect.plans.outcome import plan_status
+from agentic_prefect.plans.progress import TimeUp
 from agentic_prefect.testing.builders import make_plan
-from tests.plans.simulation import seen_input, simulate
+from tests.plans.simulation import Simulation, seen_input, simulate
 
 
 @dataclass(frozen=True)
@@ -329,7 +331,7 @@ def test_a_fan_out_can_have_a_limit_of_its_own() -> None:
 
 def test_cancelling_skips_what_has_not_started() -> None:
     """A cancelled plan ends Cancelled; what was finished is kept."""
-    run = simulate(make_plan(a("x"), a("y", after="x"), a("z", after="y")), cancel_after=1)
+    run = simulate(make_plan(a("x"), a("y", after="x"), a("z", after="y")), stop_after=1)
 
     assert run.statuses() == {"x": "completed", "y": "cancelled", "z": "skipped"}
     assert run.status is PlanStatus.CANCELLED
@@ -349,7 +351,29 @@ def test_the_plans_output_is_what_result_says() -> None:
 def test_a_halted_plan_can_still_be_cancelled() -> None:
     """When a failure has stopped new starts, somebody's wish still cancels what runs."""
     plan = make_plan(a("x", on_failure="abort"), a("y"), a("z", after="y"), max_concurrency=2)
-    run = simulate(plan, {"x": "!refusal"}, cancel_after=1)
+    run = simulate(plan, {"x": "!refusal"}, stop_after=1)
 
     assert run.statuses() == {"x": "failed", "y": "cancelled", "z": "skipped"}
     assert run.status is PlanStatus.CANCELLED
+
+
+def time_up_after(ends: int, plan: Plan, script: dict[str, Any] | None = None) -> Simulation:
+    """A run of a plan whose time is up after so many tasks have ended."""
+    return simulate(plan, script, stop_after=ends, stop=TimeUp("the time is up"))
+
+
+def test_when_the_time_is_up_nothing_starts_and_what_runs_is_cancelled() -> None:
+    """The plan has failed, for that reason; what was finished is kept."""
+    run = time_up_after(1, make_plan(a("x"), a("y", after="x"), a("z", after="y")))
+
+    assert run.statuses() == {"x": "completed", "y": "cancelled", "z": "skipped"}
+    assert plan_status(run.blueprint, run.progress) == (PlanStatus.FAILED, "the time is up")
+
+
+def test_a_halted_plan_is_stopped_when_its_time_is_up() -> None:
+    """What was left running after a failure does not run on beyond the plan's time; the failure stays the reason."""
+    plan = make_plan(a("x", on_failure="abort"), a("y"), a("z", after="y"))
+    run = time_up_after(1, plan, {"x": "!refusal"})
+
+    assert run.statuses() == {"x": "failed", "y": "cancelled", "z": "skipped"}
+    assert "its policy is to abort" in plan_status(run.blueprint, run.progress)[1]

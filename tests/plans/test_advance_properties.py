@@ -119,7 +119,7 @@ def test_a_cancelled_plan_ends(case: tuple[Plan, dict[str, Any]], seed: int, aft
     """Whenever somebody cancels, every task still comes to a final state."""
     plan, script = case
     chance = random.Random(seed)
-    run = simulate(plan, script, choose=lambda flying: chance.randrange(len(flying)), cancel_after=after)
+    run = simulate(plan, script, choose=lambda flying: chance.randrange(len(flying)), stop_after=after)
 
     assert set(run.progress.settled) == {task.id for task in plan.tasks}
 

@@ -59,6 +59,11 @@ CASES = [
     ),
     Case(
         "a number that is none",
+        tasks("{id: a, budget: {wal_s: 9}}"),
+        ("task a: budget: unknown field 'wal_s'", "Did you mean 'wall_s'?"),
+    ),
+    Case(
+        "a wrong limit",
         tasks("{id: a, budget: {usd: much}}"),
         ("task a: budget.usd: should be a number", "got 'much'"),
     ),

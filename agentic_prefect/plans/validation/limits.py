@@ -9,12 +9,18 @@ from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.validation.subject import Subject
 from agentic_prefect.policies.effective import BUILT_IN_RETRY
 
+TURNLESS = frozenset({"function", "human", "plan"})
+"""Kinds that ask no model themselves."""
+
 
 def limit_problems(subject: Subject) -> Iterator[Problem]:
     """Waits longer than their own limit, budgets larger than the plan's, limits without effect."""
     for written, task in subject.both():
         yield from _waits(subject, written, task)
         yield from _budget(subject, written, task)
+        if task.kind in TURNLESS and "max_turns" in written.model_fields_set:
+            place = subject.place(written, "max_turns")
+            yield _warning(place, f"it limits how often a model is asked, and kind {task.kind!r} asks none")
         if task.max_concurrency is not None:
             place = subject.place(written, "max_concurrency")
             if task.for_each is None:
@@ -46,7 +52,13 @@ def _wait(place: str, rule: RetryConfig | FailureRule, retry: RetryConfig) -> It
 
 
 def _budget(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Problem]:
-    if task.budget is None or subject.plan.budget is None:
+    if task.budget is None:
+        return
+    if task.budget.wall_s is not None and task.kind != "plan":
+        message = "a task has no limit of this kind"
+        hint = "Set `timeout_s`, which limits each attempt, or `wall_s` in the plan's own `budget`."
+        yield Problem(f"{subject.place(written, 'budget')}.wall_s", message, hint)
+    if subject.plan.budget is None:
         return
     for field in type(task.budget).model_fields:
         own, whole = getattr(task.budget, field), getattr(subject.plan.budget, field)

@@ -15,6 +15,11 @@ CASES = [
         (task("a", failure_policy={"timeout": {"max_s": 0.5}}),),
         "task a: failure_policy.timeout: the first wait (base_s=1) is longer than the longest (max_s=0.5)",
     ),
+    Case(
+        "a time limit of plans on a task",
+        (task("a", budget={"wall_s": 9}),),
+        "task a: budget.wall_s: a task has no limit of this kind",
+    ),
 ]
 
 
@@ -40,6 +45,11 @@ WARNINGS = [
         (task("a", budget={"calls": 9}),),
         "task a: budget.calls: 9 is more than the plan's 5",
         {"budget": {"calls": 5}},
+    ),
+    Case(
+        "turns where no model is asked",
+        ({"id": "a", "kind": "human", "description": "Fine?", "max_turns": 2},),
+        "task a: max_turns: it limits how often a model is asked, and kind 'human' asks none",
     ),
     Case(
         "a repair of what is no answer",
