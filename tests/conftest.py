@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import hypothesis
 import pytest
 
 from tests.prefect_server import ensure_started, free_port, stop
@@ -57,6 +58,10 @@ if "prefect" in sys.modules:
         "Look for a pytest plugin that imports it (`-p no:NAME` leaves one out)."
     )
 _prepare_environment()
+
+# A busy machine is no fault of the code: how long an example takes says nothing here.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_unconfigure() -> None:

@@ -45,3 +45,12 @@ def test_the_server_is_the_one_that_the_environment_names(prefect_server: str) -
 
     assert prefect_server == os.environ["PREFECT_API_URL"]
     assert health.json() is True
+
+
+@pytest.mark.xdist_group("conftest")
+def test_tests_of_a_group_stay_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """Where several processes share the tests, a group's name is part of the address by which they are shared out."""
+    if not hasattr(request.config, "workerinput"):
+        pytest.skip("one process runs all the tests")
+
+    assert request.node.nodeid.endswith("@conftest")

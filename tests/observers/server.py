@@ -13,7 +13,7 @@ from prefect.events.schemas.events import ReceivedEvent
 
 T = TypeVar("T")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 async def until(look: Callable[[], Awaitable[T]], *, holds: Callable[[T], bool]) -> T:

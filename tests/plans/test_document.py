@@ -90,11 +90,11 @@ def test_yaml_is_read_as_version_1_2() -> None:
 )
 def test_bombs(text: str, expected: str) -> None:
     """Text that would cost much is refused before it does."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(PlanProblems, match=expected):
         load_plan(text)
 
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_anchors_may_be_used() -> None:

@@ -27,11 +27,11 @@ def test_nearest(name: str, known: list[str], expected: str | None) -> None:
 def test_many_names_do_not_cost_much() -> None:
     """Among thousands of names a near one is still found in no time."""
     known = [f"task_{place}" for place in range(10_000)]
-    started = time.monotonic()
+    started = time.process_time()
     found = [nearest(f"task_{place}x", known) for place in range(100)]
 
     assert all(found)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_listing() -> None:

@@ -90,10 +90,10 @@ def test_a_thousand_tasks() -> None:
         for place in range(1, 1000)
     ]
     text = dump_plan(make_plan(*tasks, inputs={"q": {"type": "string"}}))
-    started = time.monotonic()
+    started = time.process_time()
     plan = load_plan(text)
     problems = check_plan(plan)
     depth = build_graph(effective_plan(plan)).depth
 
     assert (problems, depth) == ((), 1000)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

@@ -74,12 +74,12 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_refused(case: Case) -> None:
     """Nothing but data is reached, nothing is called, and nothing huge is made, and the refusal says which."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ExpressionError) as caught:
         evaluate(case.text, SCOPE)
 
     assert case.message in str(caught.value)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "limit" not in case.message], ids=lambda case: case.id)
