@@ -24,7 +24,8 @@ BUILT_IN_TIMEOUT_S: Final = 120.0
 BUILT_IN_MAX_TURNS: Final = 25
 """How often an attempt of an agent may ask its model when nobody says otherwise."""
 UNTIMED_KINDS: Final = frozenset({"human", "plan"})
-"""Kinds that wait for people or for other tasks: they have no time limit when nobody sets one."""
+"""Kinds that wait for people or for other tasks: they have no time limit but one that is set on the task itself. What
+is set for many tasks is meant for one request."""
 RETRYABLE_CODES: Final = (
     ErrorCode.RATE_LIMIT,
     ErrorCode.TIMEOUT,
@@ -152,9 +153,10 @@ def _outer_layers(
         on_failure=SkipDependents(),
         failure_policy=BUILT_IN_POLICY,
     )
-    policy = frozenset(POLICY_FIELDS)  # an agent has fields of its own that mean something else
+    deaf = frozenset({"timeout_s"} if kind in UNTIMED_KINDS else ())
+    policy = frozenset(POLICY_FIELDS) - deaf  # an agent has fields of its own that mean something else
     layers = [_Layer(f"agent {agent_name}", agent, _set_in(agent) & policy)] if agent is not None else []
-    layers.append(_Layer("plan defaults", plan.defaults, _set_in(plan.defaults)))
+    layers.append(_Layer("plan defaults", plan.defaults, _set_in(plan.defaults) - deaf))
     for origin, fields in (("run option", run), ("setting", settings)):
         given = frozenset(name for name in _set_in(fields) & policy if getattr(fields, name) is not None)
         layers.append(_Layer(origin, fields, given))

@@ -18,6 +18,7 @@ from agentic_prefect.errors import AgenticError, PlanInvalid
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.run_record import RunRecord
+from agentic_prefect.models.usage import Usage
 from agentic_prefect.plans.inputs import validate_inputs
 from agentic_prefect.plans.lineage import lineage_of
 from agentic_prefect.plans.progress import Blueprint
@@ -36,6 +37,8 @@ class Nesting:
     parent_run_id: str
     stop_reason: Callable[[], str]
     """Why the parent is stopping this part; empty while it is not."""
+    spent: Callable[[Usage], None]
+    """Hears what this part has consumed, however it ends: the parent may not wait for its result."""
 
 
 _NEW = RunRecord()
@@ -103,6 +106,9 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
             raise
         current.uncancel()
         return run.result
+    finally:
+        if parent is not None and run.result is not None:
+            parent.spent(run.result.usage)
 
 
 async def start(

@@ -34,7 +34,7 @@ class PlanKind:
             )
         if work.task.budget is not None:
             plan = plan.model_copy(update={"budget": work.task.budget})
-        token = nesting.set(Nesting(work.run_id, work.stop_reason))
+        token = nesting.set(Nesting(work.run_id, work.stop_reason, work.trail.spent))
         try:
             state = await start(
                 plan,
@@ -45,7 +45,6 @@ class PlanKind:
         finally:
             nesting.reset(token)
         result = await result_in(state)
-        work.trail.spent(result.usage)
         if not result.successful:
             message = f"The sub-plan {plan.name!r} ended {result.status}: {result.reason}."
             over = result.over_budget

@@ -75,9 +75,18 @@ def test_built_in_values() -> None:
 
 @pytest.mark.parametrize(("kind", "expected"), [("agent", 120.0), ("function", 120.0), ("plan", None), ("human", None)])
 def test_kinds_that_wait_for_others_have_no_time_limit(kind: str, expected: float | None) -> None:
-    """A sub-plan and a person may take as long as they need unless somebody sets a limit."""
+    """A sub-plan and a person may take as long as they need unless the task itself sets a limit."""
     assert effective({}, kind=kind).timeout_s == expected
-    assert effective({"plan defaults": {"timeout_s": 9}}, kind=kind).timeout_s == 9
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("agent", 60.0), ("function", 60.0), ("plan", None), ("human", None)])
+@pytest.mark.parametrize("place", PLACES[1:5])
+def test_a_time_for_many_tasks_is_none_for_those_that_wait_for_others(
+    place: str, kind: str, expected: float | None
+) -> None:
+    """What an agent, the plan, the run or a setting gives to each request does not end a whole sub-plan."""
+    assert effective({place: {"timeout_s": 60}}, kind=kind).timeout_s == expected
+    assert effective({place: {"timeout_s": 60}}, kind=kind, timeout_s=7).timeout_s == 7
 
 
 @dataclass(frozen=True)
