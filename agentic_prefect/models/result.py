@@ -167,8 +167,13 @@ class PlanResult(Frozen):
             KeyError: The plan has no such task.
         """
         own = self.results[task_id]
-        stand_ins = (self.results.get(each.task_id) for each in own.related if each.relation == "fallback")
-        return next((result for result in stand_ins if result is not None and result.success), own)
+        for each in own.related:
+            if each.relation == "fallback" and each.task_id in self.results:
+                # A fallback may have failed and have one of its own.
+                stand_in = self.result_of(each.task_id)
+                if stand_in.success:
+                    return stand_in
+        return own
 
     @property
     def over_budget(self) -> str:

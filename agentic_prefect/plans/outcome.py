@@ -3,9 +3,13 @@
 from typing import Any
 
 from agentic_prefect.models.policy import Continue
+from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.plans.expressions import ExpressionError, Scope, evaluate
 from agentic_prefect.plans.progress import Blueprint, Progress, Views, failure_action
+
+MOST_TOLD = 5
+"""How many failures are told one by one."""
 
 
 def plan_status(blueprint: Blueprint, progress: Progress) -> tuple[PlanStatus, str]:
@@ -36,6 +40,35 @@ def uncovered_failures(blueprint: Blueprint, progress: Progress) -> tuple[str, .
         and not isinstance(failure_action(blueprint, task.id, result), Continue)
         and not blueprint.graph.fallback_for.get(task.id)
     )
+
+
+def told(result: PlanResult) -> str:
+    """How a plan ended, in one sentence: how many tasks ended how, why, and what a failure that did not count was.
+
+    Such as `2 completed, 1 failed: 'write' failed and 'short' stood in for it.`
+    """
+    counts = ", ".join(f"{count} {status.value}" for status, count in result.counts.items())
+    why = "; ".join(part for part in (_passed_over(result) if result.successful else "", result.reason) if part)
+    return f"{': '.join(part for part in (counts, why) if part)}."
+
+
+def _passed_over(result: PlanResult) -> str:
+    """The failures that did not keep a plan from completing, and why not."""
+    failed = [
+        name
+        for name, each in result.results.items()
+        if each.status is TaskStatus.FAILED
+        and "[" not in name
+        and not any(other.relation == "fallback_for" for other in each.related)
+    ]
+    stand_ins = {name: result.result_of(name).task_id for name in failed[:MOST_TOLD]}
+    sentences = [
+        f"{name!r} failed and {other!r} stood in for it" if other != name else f"{name!r} failed, which was let pass"
+        for name, other in stand_ins.items()
+    ]
+    if len(failed) > MOST_TOLD:
+        sentences.append(f"{len(failed) - MOST_TOLD} more failures did not count")
+    return "; ".join(sentences)
 
 
 def plan_output(blueprint: Blueprint, progress: Progress) -> tuple[Any, str]:

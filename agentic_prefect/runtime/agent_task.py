@@ -90,6 +90,8 @@ async def execute(
     except asyncio.CancelledError:
         current = asyncio.current_task()
         if not job.stop_reason or current is None:
+            # A process that is told to end cancels everything in it at once, before the run can say why.
+            _record_cancelled(job.task_run, Cancelled(message=job.cancelled().reason))
             raise
         current.uncancel()
         state = Cancelled(message=job.stop_reason, data=job.cancelled())
@@ -163,7 +165,7 @@ def _record_cancelled(task_run: TaskRun | None, state: State[Any]) -> None:
     A run that is cancelled while it waits for its next attempt is recorded as crashed, since only the engine is at work
     then; nothing crashed, so the state is set right.
     """
-    if task_run is None:
+    if task_run is None or (task_run.state is not None and task_run.state.is_cancelled()):
         return
     before = task_run.state
     state.state_details.task_run_id = task_run.id
@@ -174,15 +176,16 @@ def _record_cancelled(task_run: TaskRun | None, state: State[Any]) -> None:
 
 
 class HookNotices(logging.Filter):
-    """Drops lines that tell nothing new: two for each call of a hook of ours, and one for each task that went well.
+    """Drops lines that tell nothing new: two for each call of a hook of ours, one for each task that went well, and one
+    for each attempt that is followed by another, which would hold the whole prompt.
 
-    What a task came to, with its tokens and cost, stands in the flow run's log.
+    What a task came to, with its tokens and cost, and each failed attempt stand in the flow run's log.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is kept."""
         message = record.msg if isinstance(record.msg, str) else ""
-        if record.levelno == logging.INFO and message.startswith("Finished in state"):
+        if record.levelno == logging.INFO and message.startswith(("Finished in state", "Task run failed with")):
             return getattr(record, "task_name", None) != run_attempt.name
         return not (message.startswith(("Running hook", "Hook")) and f"'{HOOK_PREFIX}" in message)
 

@@ -9,6 +9,7 @@ from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.error import ErrorContext, TaskError
 from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
+from agentic_prefect.plans.outcome import told
 from agentic_prefect.runtime.job import Job
 
 
@@ -47,15 +48,15 @@ async def result_of(state: State[Any], job: Job) -> TaskResult:
 
 def plan_state(result: PlanResult) -> State[PlanResult]:
     """The final state of a plan's run, with a message that says what happened."""
-    counts = ", ".join(f"{count} {status.value}" for status, count in result.counts.items())
+    message = told(result)
     match result.status:
         case PlanStatus.COMPLETED:
-            return Completed(message=f"{counts}.", data=result)
+            # No name of its own: the event is named like the state, and what comes next waits for `Completed`.
+            return Completed(message=message, data=result)
         case PlanStatus.PARTIAL_FAILURE:
-            return Failed(name="PartialFailure", message=f"{counts}: {result.reason}.", data=result)
+            return Failed(name="PartialFailure", message=message, data=result)
         case PlanStatus.FAILED:
             timed_out = result.budget is not None and result.budget.timed_out
-            name = "TimedOut" if timed_out else None
-            return Failed(name=name, message=f"{counts}: {result.reason}.", data=result)
+            return Failed(name="TimedOut" if timed_out else None, message=message, data=result)
         case PlanStatus.CANCELLED:
-            return Cancelled(message=f"{counts}: {result.reason}.", data=result)
+            return Cancelled(message=message, data=result)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,39 @@ def test_a_failed_run_is_retried_and_resumed_without_paying_twice(
 
 
 @pytest.mark.prefect
+@pytest.mark.slow
+def test_a_run_that_is_cancelled_in_the_ui_looks_cancelled(
+    deployed: str, worker: Path, openai_env: ScriptedServer
+) -> None:
+    """Its tasks in flight, the one that waits for a retry and the sub-plan are Cancelled; nothing is Crashed."""
+    # C-10
+    text = (
+        "name: stall\ntasks:\n- {id: one, description: First}\n- {id: two, description: Second, depends_on: one}\n"
+        "- {id: waits, description: Waits, depends_on: two, retry: {base_s: 60, jitter_ratio: 0}}\n"
+        "- {id: stays, description: Stays, depends_on: one}\n"
+        "- {id: nest, kind: plan, plan: {name: inner, tasks: [{id: deep, description: Deep}]}}\n"
+    )
+    openai_env.on("Waits", Fault.status(500))
+    openai_env.on("Stays", Reply.hold())
+    openai_env.on("Deep", Reply.hold())
+    run = _start(deployed, "run-plan/any-plan", {"plan": text})
+    openai_env.wait_for_requests(5, timeout_s=TIMEOUT_S)
+    _wait_for(lambda: _task_states(deployed, run).get("waits") == "AwaitingRetry", worker)
+
+    httpx.post(f"{deployed}/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}}, timeout=30)
+    state = _final_state(deployed, run, worker)
+    _wait_for(lambda: "Cancelled" in _task_states(deployed, run).values(), worker)
+    states = _task_states(deployed, run)
+    inner = next(name for name in states if name.startswith("agentic-plan"))
+
+    assert state == "CANCELLED"
+    assert states == {
+        "one": "Completed", "two": "Completed", "waits": "Cancelled", "stays": "Cancelled", "nest": "Cancelled",
+        inner: "Cancelled",
+    }  # fmt: skip
+
+
+@pytest.mark.prefect
 def test_the_deployments_are_as_the_file_says(deployed: str, repository: Path) -> None:
     """Every deployment of the file is there, with its schedule, and its form describes each parameter."""  # CT-11
     written = yaml.safe_load((repository / "deployments" / "prefect.yaml").read_text())
@@ -174,7 +207,20 @@ def _run(api_url: str, run_id: str) -> dict[str, Any]:
 
 def _final_state(api_url: str, run_id: str, log: Path) -> str:
     deadline = time.monotonic() + TIMEOUT_S
-    while (state := _run(api_url, run_id)["state_type"]) in ("SCHEDULED", "PENDING", "RUNNING"):
+    going_on = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
+    while (state := _run(api_url, run_id)["state_type"]) in going_on:
         assert time.monotonic() < deadline, f"the run is still {state}:\n{log.read_text()[-4000:]}"
         time.sleep(0.5)
     return str(state)
+
+
+def _wait_for(holds: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not holds():
+        assert time.monotonic() < deadline, log.read_text()[-4000:]
+        time.sleep(0.5)
+
+
+def _task_states(api_url: str, run_id: str) -> dict[str, str]:
+    answer = httpx.post(f"{api_url}/task_runs/filter", json={"flow_runs": {"id": {"any_": [run_id]}}}, timeout=60)
+    return {each["name"]: each["state_name"] for each in answer.json()}
