@@ -75,12 +75,15 @@ class Program:
         return messages
 
     def _write(self, block: Block, context: Context) -> str:
-        written, parts, length = iter(block(context)), list[str](), 0
-        while some := list(islice(written, _AT_ONCE)):
-            parts.append("".join(some))
-            length += len(parts[-1])
-            bounded_size(length, MAX_PROMPT_CHARS, "characters")
-        return tidy("".join(parts), self.headings)
+        written = iter(block(context))
+        pieces = list(islice(written, _AT_ONCE))
+        text = "".join(pieces)
+        # Most prompts end here.
+        while len(pieces) == _AT_ONCE or len(text) > MAX_PROMPT_CHARS:
+            bounded_size(len(text), MAX_PROMPT_CHARS, "characters")
+            pieces = list(islice(written, _AT_ONCE))
+            text = "".join((text, *pieces))
+        return tidy(text, self.headings)
 
     def _completed(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data with defaults for what is absent."""

@@ -43,10 +43,8 @@ class PromptSandbox(Sandbox):
     """Reads keys before attributes and attributes only of data; calls nothing but macros and `super()`."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        if type(obj) is dict:
-            value = cast("dict[str, Any]", obj).get(attribute, self)
-            if value is not self:
-                return value
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
         if isinstance(obj, BlockReference) and attribute == "super":
             return cast("Any", obj).super
         return self.getitem(obj, attribute)
@@ -142,7 +140,7 @@ def _written(value: Any) -> Any:
     """What `{{ value }}` writes: text as it is, nothing for null, everything else as JSON."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else as_text(defined(value))
+    text = value if type(value) is str else as_text(defined(value))
     meter = _meter.get()
     if meter is not None:
         meter.chars += len(text)
@@ -154,7 +152,7 @@ def _written(value: Any) -> Any:
 def _bounded(value: Any) -> Any:
     """What a loop runs over, counted: all loops of one rendering together may take `MAX_ITEMS` passes."""
     # A list is what it nearly always is, and needs no further look.
-    items = cast("list[Any]", value) if type(value) is list else _collected(defined(value))
+    items: Collection[Any] = value if type(value) is list else _collected(defined(value))
     meter = _meter.get()
     if meter is not None:
         meter.passes += len(items)

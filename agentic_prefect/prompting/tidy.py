@@ -4,8 +4,11 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-_BLANK_LINES: Final = re.compile(r"\n{4,}")
+_UNTIDY: Final = re.compile(r"\n(?:(?<=[ \t]\n)|\n\n\n)")
+"""A line that ends in space, or a gap. It begins with a plain character, which `re` finds far faster than a class."""
+_GAP: Final = re.compile(r"\n{4,}")
 _HEADING: Final = re.compile(r"(#{1,6}) \S.*")
+_VISIBLE: Final = re.compile(r"\S")
 
 
 def tidy(text: str, headings: Collection[str] = ()) -> str:
@@ -18,13 +21,15 @@ def tidy(text: str, headings: Collection[str] = ()) -> str:
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    # One character is found far faster than two, and tabs are rare.
-    if " \n" in text or ("\t" in text and "\t\n" in text):
+    untidy = _UNTIDY.search(text) is not None
+    if untidy:
         text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
     text = text.strip("\n").rstrip()
     if headings:
+        whole = text
         text = _without_empty_sections(text, headings)
-    return _BLANK_LINES.sub("\n\n", text) if "\n\n\n\n" in text else text
+        untidy = untidy or text is not whole
+    return _GAP.sub("\n\n", text) if untidy else text
 
 
 def heading_lines(text: str) -> frozenset[str]:
@@ -33,15 +38,16 @@ def heading_lines(text: str) -> frozenset[str]:
 
 
 def _without_empty_sections(text: str, headings: Collection[str]) -> str:
-    next_start, next_level = len(text), 0
+    """The text itself when there are none."""
+    whole, next_start, next_level = text, len(text), 0
     for start, line in reversed(list(_found(text, headings))):
         level = len(line) - len(line.lstrip("#"))
-        if next_level <= level and not text[start + len(line) : next_start].strip():
+        if next_level <= level and not _VISIBLE.search(text, start + len(line), next_start):
             text = text[:start] + text[next_start:]
         else:
             next_level = level
         next_start = start
-    return text.strip("\n").rstrip()
+    return text if text is whole else text.strip("\n").rstrip()
 
 
 def _found(text: str, headings: Collection[str]) -> Iterator[tuple[int, str]]:
