@@ -54,6 +54,8 @@ class Work:
     context: tuple[ContextItem, ...] = ()
     output: OutputSchema | None = None
     """The form of the answer; `None` is text."""
+    input_schema: dict[str, Any] | None = None
+    """JSON Schema of the input, whose descriptions the prompt shows; `None` when nobody said."""
     attempt: int = 1
     """Counted from 1."""
     history: tuple[TaskError, ...] = ()

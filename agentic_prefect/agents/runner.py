@@ -6,6 +6,7 @@ from agentic_prefect.llm.structured import complete_structured
 from agentic_prefect.models.chat import ChatRequest
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.ports import ModelDirectory, Work
+from agentic_prefect.prompting.thoughts import answer_alone
 
 
 class ModelRunner:
@@ -29,7 +30,7 @@ class ModelRunner:
         request = ChatRequest(
             model=found.model,
             messages=prompt.messages,
-            output=work.output,
+            output=prompt.output or work.output,
             settings=work.agent.settings.on_top_of(found.settings),
             timeout_s=work.timeout_s,
             task_id=work.task_id,
@@ -38,4 +39,4 @@ class ModelRunner:
             found.chat, request, repairs=work.repairs, on_usage=work.trail.spent
         )
         work.trail.model = response.model
-        return value
+        return answer_alone(value) if prompt.thinks else value

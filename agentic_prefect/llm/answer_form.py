@@ -74,4 +74,4 @@ def messages_for(request: ChatRequest, form: Form | None) -> tuple[Message, ...]
     last = request.messages[-1]
     if last.role != "user":
         return (*request.messages, Message(role="user", content=ask))
-    return (*request.messages[:-1], Message(role="user", content=f"{last.content}\n\n{ask}"))
+    return (*request.messages[:-1], last.model_copy(update={"content": f"{last.content}\n\n{ask}"}))

@@ -9,7 +9,7 @@ from agentic_prefect.errors import AgenticError
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.policies.budget import Amount, estimate_tokens
+from agentic_prefect.policies.budget import Amount, estimate_tokens, prompt_tokens
 from agentic_prefect.ports import ChatModel, ModelDirectory, ResolvedModel
 
 ASSUMED_OUTPUT_TOKENS = 1024
@@ -57,7 +57,7 @@ class MeteredModel:
 
     def _estimate(self, request: ChatRequest) -> Amount:
         """What a request needs at most: its prompt and schema, and the longest answer that it allows."""
-        prompt = sum(estimate_tokens(message.content) for message in request.messages)
+        prompt = prompt_tokens(request.messages)
         if request.output is not None:
             prompt += estimate_tokens(json.dumps(request.output.json_schema))
         answer = request.settings.max_output_tokens or ASSUMED_OUTPUT_TOKENS

@@ -8,7 +8,7 @@ from agentic_prefect.llm.error_map import shorten
 from agentic_prefect.llm.wire_schema import own_form
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.policies.budget import estimate_tokens
+from agentic_prefect.policies.budget import estimate_tokens, prompt_tokens
 from agentic_prefect.policies.redaction import redacted
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -44,7 +44,7 @@ def usage_of(answer: ModelAnswer, request: ChatRequest, *, calls: int) -> Usage:
         calls: Requests that were sent for this answer, those included that the server refused for their form.
     """
     tokens = answer.tokens or ReportedTokens(
-        input=sum(estimate_tokens(message.content) for message in request.messages),
+        input=prompt_tokens(request.messages),
         output=estimate_tokens(answer.text + (answer.refusal or "")),
     )
     return Usage(

@@ -10,7 +10,7 @@ from agentic_prefect.llm.error_map import HttpFailure, classify
 from agentic_prefect.llm.lenient import count, flat_text, mapping, sequence, text
 from agentic_prefect.llm.model_answer import Finish, ModelAnswer, ReportedTokens
 from agentic_prefect.llm.wire_schema import wire_schema
-from agentic_prefect.models.chat import ChatRequest
+from agentic_prefect.models.chat import ChatRequest, Message
 
 PATH = "/chat/completions"
 
@@ -50,7 +50,7 @@ def chat_body(
         "reasoning_effort": given.reasoning_effort,
         "response_format": _response_format(request, form, with_lengths=with_lengths),
     }
-    messages = [{"role": message.role, "content": message.content} for message in messages_for(request, form)]
+    messages = [{"role": message.role, "content": _content(message)} for message in messages_for(request, form)]
     return {
         "model": request.model,
         "messages": messages,
@@ -84,6 +84,15 @@ def chat_answer(body: Mapping[str, Any]) -> ModelAnswer | None:
         model=text(body.get("model")),
         response_id=text(body.get("id")) or None,
     )
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    if not message.images:
+        return message.content
+    images = [
+        {"type": "image_url", "image_url": {"url": image.url, "detail": image.detail}} for image in message.images
+    ]
+    return [{"type": "text", "text": message.content}, *images]
 
 
 def _response_format(request: ChatRequest, form: Form | None, *, with_lengths: bool) -> dict[str, Any] | None:

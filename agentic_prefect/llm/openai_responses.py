@@ -9,7 +9,7 @@ from agentic_prefect.llm.error_map import HttpFailure
 from agentic_prefect.llm.lenient import count, mapping, sequence, text
 from agentic_prefect.llm.model_answer import Finish, ModelAnswer, ReportedTokens
 from agentic_prefect.llm.wire_schema import wire_schema
-from agentic_prefect.models.chat import ChatRequest
+from agentic_prefect.models.chat import ChatRequest, Message
 from agentic_prefect.models.usage import Usage
 
 PATH = "/responses"
@@ -48,7 +48,7 @@ def responses_body(request: ChatRequest, *, form: Form | None, with_lengths: boo
     }
     return {
         "model": request.model,
-        "input": [{"role": message.role, "content": message.content} for message in messages_for(request, form)],
+        "input": [{"role": message.role, "content": _content(message)} for message in messages_for(request, form)],
         **{name: value for name, value in named.items() if value is not None},
         **given.extra,
     }
@@ -81,6 +81,13 @@ def responses_failure(body: Mapping[str, Any]) -> HttpFailure | None:
     error = mapping(body.get("error"))
     code = text(error.get("code")) or "failed"
     return HttpFailure(status=_FAILED_STATUS.get(code, 400), message=text(error.get("message")), code=code)
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    if not message.images:
+        return message.content
+    images = [{"type": "input_image", "image_url": image.url, "detail": image.detail} for image in message.images]
+    return [{"type": "input_text", "text": message.content}, *images]
 
 
 def _text_format(request: ChatRequest, form: Form | None, *, with_lengths: bool) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ from agentic_prefect.llm.error_map import HttpFailure, Place, error_of
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.schema_echo import break_schema, echo
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.policies.budget import estimate_tokens
+from agentic_prefect.policies.budget import estimate_tokens, prompt_tokens
 from agentic_prefect.ports import ResolvedModel
 
 REHEARSAL = "rehearsal"
@@ -156,7 +156,7 @@ def _answer(request: ChatRequest) -> str:
 
 def _usage(request: ChatRequest, text: str) -> Usage:
     return Usage(
-        input_tokens=sum(estimate_tokens(message.content) for message in request.messages),
+        input_tokens=prompt_tokens(request.messages),
         output_tokens=estimate_tokens(text),
         calls=1,
         cost_usd=Decimal(0),

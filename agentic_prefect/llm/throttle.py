@@ -16,7 +16,7 @@ from agentic_prefect.llm.in_flight import Slots
 from agentic_prefect.llm.per_loop import PerLoop
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.connection import Connection
-from agentic_prefect.policies.budget import estimate_tokens
+from agentic_prefect.policies.budget import estimate_tokens, prompt_tokens
 from agentic_prefect.ports import ChatModel, ModelDirectory, ResolvedModel, SharedLimits
 
 BURST_S = 10
@@ -152,7 +152,7 @@ def _limiter(per_minute: int | None) -> PerLoop[AsyncLimiter] | None:
 
 
 def _tokens_of(request: ChatRequest) -> int:
-    prompt = sum(estimate_tokens(message.content) for message in request.messages)
+    prompt = prompt_tokens(request.messages)
     if request.output is not None:
         prompt += estimate_tokens(json.dumps(request.output.json_schema))
     return prompt + (request.settings.max_output_tokens or 0)

@@ -1,5 +1,7 @@
 """Who does a task."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from agentic_prefect.models.base import Frozen
@@ -33,5 +35,10 @@ class AgentSpec(PolicyFields):
     backstory: str = ""
     constraints: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
-    """What it may use; nothing listed is nothing allowed."""
+    """What it may use, and what it is able to: `json_mode` holds it to a schema, `small_context` gets short prompts.
+    Nothing listed is nothing allowed."""
+    domain: str = ""
+    """The field that it works in; if there is a prompt template for it, that one is used."""
+    detail: Literal["low", "high"] | None = None
+    """How much its prompts say about the way to work; `None` says nothing."""
     settings: ModelSettings = ModelSettings()

@@ -26,11 +26,22 @@ class ModelSettings(Frozen):
         return base.model_copy(update=own | {"extra": base.extra | self.extra})
 
 
+class Image(Frozen):
+    """A picture that a model is shown."""
+
+    url: str = Field(pattern=r"^(https?://|data:image/)")
+    """Where it lies, or the picture itself as `data:image/png;base64,…`."""
+    detail: Literal["auto", "low", "high"] = "auto"
+    """How closely the model looks."""
+
+
 class Message(Frozen):
     """One message of a conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[Image, ...] = ()
+    """Shown after the text."""
 
 
 class OutputSchema(Frozen):

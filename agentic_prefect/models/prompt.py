@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from agentic_prefect.models.base import Frozen
-from agentic_prefect.models.chat import Message
+from agentic_prefect.models.chat import Message, OutputSchema
 
 
 class ContextItem(Frozen):
@@ -29,6 +29,8 @@ class PromptRecord(Frozen):
     """SHA-256 (hex) of the template's source, so that an edit without a new version shows."""
     text: str = ""
     """What the model received, all messages joined in order."""
+    images: tuple[str, ...] = ()
+    """The pictures that went with it: addresses without what follows `?`, and fingerprints of pictures sent whole."""
 
 
 class RenderedPrompt(Frozen):
@@ -36,5 +38,10 @@ class RenderedPrompt(Frozen):
 
     messages: tuple[Message, ...] = Field(min_length=1)
     record: PromptRecord
+    output: OutputSchema | None = None
+    """The form that the prompt asks for. Where thoughts come with the answer, it is the task's own form with those
+    around it."""
+    thinks: bool = False
+    """Whether the answer stands under `answer`, beside the thoughts."""
     dropped: tuple[str, ...] = ()
     """Sources of the context items for which there was no room."""

@@ -30,6 +30,8 @@ class TaskFields(PolicyFields):
     """What is to be done; may hold expressions."""
     input: Any = None
     """Data for the task, usually a mapping; may hold expressions."""
+    input_schema: str | dict[str, Any] | None = None
+    """What the input must be, written like `output`; the prompt shows what it says about each field."""
     output: str | dict[str, Any] | None = None
     """JSON Schema, `{"model": "package.module:Model"}`, the name of a registered schema; `None` is text."""
     prompt: str | None = None

@@ -1,11 +1,13 @@
 """What may still be spent: reserved before a call is sent, settled when its answer is there. Pure arithmetic."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
 from agentic_prefect.models.budget import Budget
+from agentic_prefect.models.chat import Message
 from agentic_prefect.models.usage import Usage
 
 CHARS_PER_TOKEN = 4
@@ -13,6 +15,9 @@ CHARS_PER_TOKEN = 4
 
 Source: https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them
 """
+
+TOKENS_PER_IMAGE = 800
+"""What a picture of a megapixel costs in full detail, about. Source: https://platform.openai.com/docs/guides/images"""
 
 Limit = Literal["calls", "tokens", "usd"]
 
@@ -63,6 +68,11 @@ class Overrun:
 def estimate_tokens(text: str) -> int:
     """How many tokens `text` has, about: its characters by four, rounded up."""
     return math.ceil(len(text) / CHARS_PER_TOKEN)
+
+
+def prompt_tokens(messages: Iterable[Message]) -> int:
+    """How many tokens messages have, about: their text, and `TOKENS_PER_IMAGE` for each picture."""
+    return sum(estimate_tokens(each.content) + TOKENS_PER_IMAGE * len(each.images) for each in messages)
 
 
 def reserve(budget: Budget, account: Account, estimate: Amount) -> Account | Overrun:

@@ -1,31 +1,22 @@
 """From a task's work to the prompt for its agent."""
 
-import json
-import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from pydantic_core import to_jsonable_python
-
-from agentic_prefect.errors import ErrorCode
-from agentic_prefect.models.chat import Message
-from agentic_prefect.models.error import TaskError
+from agentic_prefect.models.chat import Image, Message
 from agentic_prefect.models.prompt import PromptRecord, RenderedPrompt
 from agentic_prefect.policies.budget import CHARS_PER_TOKEN
 from agentic_prefect.ports import Work
-from agentic_prefect.prompting.context import BETWEEN_CHARS, Shown, chosen, delimited, shown_items
+from agentic_prefect.prompting.context import BETWEEN_CHARS, Shown, chosen, shown_items
+from agentic_prefect.prompting.examples import chosen_examples
+from agentic_prefect.prompting.images import image_label, without_images
 from agentic_prefect.prompting.program import Program
 from agentic_prefect.prompting.registry import PromptRegistry
+from agentic_prefect.prompting.task_data import data_of
 from agentic_prefect.prompting.template import PromptTemplate
+from agentic_prefect.prompting.thoughts import with_thoughts
 
 DEFAULT_TEMPLATE: Final = "agent.default"
-
-_FEEDBACK: Final = {
-    ErrorCode.VERIFICATION_FAILED: "A check did not accept your answer.",
-    ErrorCode.INVALID_OUTPUT: "Your answer did not have the form that was asked for.",
-    ErrorCode.HUMAN_REJECTED: "A person did not accept your answer.",
-}
-"""Errors that say something about the answer. A rate limit or a timeout does not."""
 
 
 class PromptBuilder:
@@ -57,11 +48,21 @@ class PromptBuilder:
         """
         template = self.template_for(work, domain=domain)
         program = self._registry.program(template)
-        items = shown_items(work.context)
-        data = data_of(work, capabilities=capabilities, domain=domain or template.domain)
-        messages, dropped = self._fitted(program, data, items)
-        record = PromptRecord(id=template.id, version=template.version, hash=program.hash, text=_joined(messages))
-        return RenderedPrompt(messages=messages, record=record, dropped=dropped)
+        given, images = without_images(work.input)
+        output = with_thoughts(work.output) if program.reasoning else work.output
+        data = data_of(work, given=given, output=output, capabilities=capabilities, domain=domain or work.agent.domain)
+        data |= {"reasoning": program.reasoning, "examples": _examples(program, data)}
+        messages, dropped = self._fitted(program, data, shown_items(work.context), images)
+        record = PromptRecord(
+            id=template.id,
+            version=template.version,
+            hash=program.hash,
+            text=_joined(messages),
+            images=tuple(map(image_label, images)),
+        )
+        return RenderedPrompt(
+            messages=messages, record=record, dropped=dropped, output=output, thinks=program.reasoning
+        )
 
     def warm_up(self) -> None:
         """Compile the default template, which the first prompt would wait for."""
@@ -75,7 +76,7 @@ class PromptBuilder:
         """
         if work.task.prompt:
             return self._registry.get(work.task.prompt)
-        default = self._registry.get(self._default)
+        default, domain = self._registry.get(self._default), domain or work.agent.domain
         if not domain or domain == default.domain:
             return default
         own = self._registry.search(task_type=default.task_type, domain=domain)
@@ -86,9 +87,9 @@ class PromptBuilder:
         return self._registry.program(self.template_for(work)).hash
 
     def _fitted(
-        self, program: Program, data: Mapping[str, Any], items: Sequence[Shown]
+        self, program: Program, data: Mapping[str, Any], items: Sequence[Shown], images: Sequence[Image]
     ) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-        messages = program.render(_with_context(data, items))
+        messages = program.render(_with_context(data, items), images=images)
         if self._max_prompt_tokens is None or not items:
             return messages, ()
         too_much = _size(messages) - self._max_prompt_tokens * CHARS_PER_TOKEN
@@ -100,52 +101,14 @@ class PromptBuilder:
         # Nothing stands after the last item.
         room = self._max_prompt_tokens * CHARS_PER_TOKEN - _size(without) - overhead + BETWEEN_CHARS
         kept, dropped = chosen(items, room_chars=room)
-        return (program.render(_with_context(data, kept)) if kept else without), dropped
+        return program.render(_with_context(data, kept), images=images), dropped
 
 
-def data_of(work: Work, *, capabilities: Iterable[str] = (), domain: str = "") -> dict[str, Any]:
-    """The variables that every template for tasks is given, except `context`. An absent part is empty or null."""
-    agent, output = work.agent, work.output
-    return {
-        "agent": {
-            "name": agent.name,
-            "role": agent.role,
-            "purpose": agent.purpose,
-            "backstory": agent.backstory,
-            "constraints": list(agent.constraints),
-        },
-        "capabilities": list(dict.fromkeys((*agent.capabilities, *capabilities))),
-        "description": work.description.strip(),
-        "domain": domain,
-        "feedback": _feedback(work.history),
-        "input": work.input,
-        "input_json": "" if _is_absent(work.input) else pretty_json(work.input),
-        "output_schema": "" if output is None else pretty_json(output.json_schema),
-        "special_instructions": work.task.special_instructions.strip(),
-        "task": {"id": work.task_id, "tags": list(work.task.tags)},
-    }
-
-
-def pretty_json(value: Any) -> str:
-    """The value as indented JSON, with letters of every alphabet as they are; what is no number becomes null."""
-    try:
-        return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
-    except ValueError:
-        return json.dumps(_without_nan(value), indent=2, ensure_ascii=False, default=_plain)
-
-
-def _feedback(history: Sequence[TaskError]) -> dict[str, str] | None:
-    """What the last answer that was refused was refused for; `None` if none was."""
-    for error in reversed(history):
-        if reason := _FEEDBACK.get(error.code):
-            is_human = error.code is ErrorCode.HUMAN_REJECTED
-            # What a check says may quote the answer, and what a model wrote is data.
-            return {"reason": reason, "text": error.message if is_human else delimited(error.message)}
-    return None
-
-
-def _is_absent(value: Any) -> bool:
-    return value is None or (isinstance(value, Collection) and not value)
+def _examples(program: Program, data: Mapping[str, Any]) -> list[dict[str, str]]:
+    if not program.examples:
+        return []
+    task = f"{data['description']}\n{data['input_json']}"
+    return [each.data() for each in chosen_examples(program.examples, program.few_shot, task=task)]
 
 
 def _with_context(data: Mapping[str, Any], items: Sequence[Shown]) -> dict[str, Any]:
@@ -159,20 +122,3 @@ def _joined(messages: Sequence[Message]) -> str:
 def _size(messages: Sequence[Message]) -> int:
     """Characters of the whole prompt."""
     return sum(len(message.content) + 2 for message in messages) - 2
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, set | frozenset):
-        # A set has another order in every process.
-        return sorted(cast("Iterable[Any]", value), key=str)
-    return to_jsonable_python(value, fallback=str)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in cast("Sequence[Any]", value)]
-    return value

@@ -8,8 +8,10 @@ from typing import Any, Final, Protocol, cast
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 from jinja2.environment import Template
+from pydantic_core import to_jsonable_python
 
 from agentic_prefect.prompting.errors import PromptError
+from agentic_prefect.prompting.examples import Example, FewShot
 from agentic_prefect.prompting.program import Block, Program, Role
 from agentic_prefect.prompting.sandbox import PromptSandbox
 from agentic_prefect.prompting.tidy import heading_lines
@@ -41,8 +43,23 @@ class Written(Protocol):
         ...
 
     @property
+    def examples(self) -> tuple[Example, ...]:
+        """What went in and what came out, to learn from."""
+        ...
+
+    @property
+    def few_shot(self) -> FewShot | None:
+        """Which examples are shown; `None` is the parent's rule."""
+        ...
+
+    @property
+    def reasoning(self) -> bool | None:
+        """Whether thoughts are asked for before the answer; `None` is what the parent says."""
+        ...
+
+    @property
     def hash(self) -> str:
-        """SHA-256 (hex) of its text and variables."""
+        """SHA-256 (hex) of its text, its variables and all else that shows in a prompt."""
         ...
 
     def place(self, line: int) -> str:
@@ -84,6 +101,12 @@ def compile_program(written: Written, sandbox: PromptSandbox, find: Find) -> Pro
     for part in line:
         if roles or part.extends:
             _check_outside(part, is_child=part.extends is not None)
+    examples = next((part.written.examples for part in line if part.written.examples), ())
+    few_shot = next((part.written.few_shot for part in line if part.written.few_shot), FewShot())
+    if examples and few_shot.pick and max(few_shot.pick) > len(examples):
+        raise PromptError(
+            f"{written.place(1)}: `few_shot.pick` names example {max(few_shot.pick)}, and there are {len(examples)}."
+        )
     variables: dict[str, Variable] = {}
     for part in reversed(used):
         variables.update(part.written.variables)
@@ -99,13 +122,18 @@ def compile_program(written: Written, sandbox: PromptSandbox, find: Find) -> Pro
         variables=variables,
         required=frozenset(needed | (names - variables.keys())),
         headings=frozenset(headings),
+        examples=examples,
+        few_shot=few_shot,
+        reasoning=next((part.written.reasoning for part in line if part.written.reasoning is not None), False),
+        max_seconds=sandbox.max_seconds,
     )
 
 
-def hash_of(source: str, variables: Mapping[str, Variable]) -> str:
-    """SHA-256 (hex) of a template's text and variables."""
+def hash_of(source: str, variables: Mapping[str, Variable], shown: Mapping[str, Any] | None = None) -> str:
+    """SHA-256 (hex) of a template's text and variables, and of what else shows in its prompts."""
     declared = {name: variable.model_dump(mode="json", exclude_unset=True) for name, variable in variables.items()}
-    content = json.dumps([source, declared], sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    parts = [source, declared, *([to_jsonable_python(shown)] if shown else [])]
+    content = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

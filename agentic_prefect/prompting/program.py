@@ -1,7 +1,7 @@
 """A template made ready to render: its messages, its blocks and its variables, worked out once."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Literal
 
@@ -9,10 +9,11 @@ from jinja2 import TemplateError
 from jinja2.environment import Template
 from jinja2.runtime import Context
 
-from agentic_prefect.models.chat import Message
+from agentic_prefect.models.chat import Image, Message
 from agentic_prefect.plans.expressions.values import bounded_size
 from agentic_prefect.prompting.errors import PromptError, UnfitData
-from agentic_prefect.prompting.sandbox import MAX_PROMPT_CHARS, start_meter, stop_meter
+from agentic_prefect.prompting.examples import Example, FewShot
+from agentic_prefect.prompting.sandbox import MAX_PROMPT_CHARS, MAX_SECONDS, start_meter, stop_meter
 from agentic_prefect.prompting.tidy import tidy
 from agentic_prefect.prompting.variables import Variable, fits
 
@@ -45,9 +46,18 @@ class Program:
     """Variables without which it cannot be rendered, whether they are declared or only used."""
     headings: frozenset[str]
     """Lines of the template that are headings."""
+    examples: tuple[Example, ...] = ()
+    few_shot: FewShot = field(default_factory=FewShot)
+    reasoning: bool = False
+    """Whether thoughts are asked for before the answer."""
+    max_seconds: float = MAX_SECONDS
 
-    def render(self, data: Mapping[str, Any]) -> tuple[Message, ...]:
+    def render(self, data: Mapping[str, Any], *, images: Sequence[Image] = ()) -> tuple[Message, ...]:
         """The messages.
+
+        Args:
+            data: The variables.
+            images: Shown with the last message of the user.
 
         Raises:
             UnfitData: Variables are missing or of the wrong type.
@@ -56,7 +66,7 @@ class Program:
         # What `Template.new_context` does, without copying data and blocks once more.
         context = Context(self.root.environment, self._completed(data), None, {})
         context.blocks = self.blocks
-        token = start_meter()
+        token = start_meter(self.max_seconds)
         try:
             if self.roles:
                 texts = [(role, self._write(self.blocks[role][0], context)) for role in self.roles]
@@ -72,7 +82,7 @@ class Program:
                 f"The prompt template {self.reference!r} renders to nothing with this data. "
                 f"Give the task a description, or the template some text that does not depend on data."
             )
-        return messages
+        return _with_images(messages, images) if images else messages
 
     def _write(self, block: Block, context: Context) -> str:
         written = iter(block(context))
@@ -98,6 +108,14 @@ class Program:
         if missing or wrong:
             raise UnfitData(self.reference, tuple(sorted(missing)), tuple(wrong))
         return given
+
+
+def _with_images(messages: tuple[Message, ...], images: Sequence[Image]) -> tuple[Message, ...]:
+    last = max((place for place, message in enumerate(messages) if message.role == "user"), default=None)
+    if last is None:
+        return (*messages, Message(role="user", content="", images=tuple(images)))
+    shown = messages[last].model_copy(update={"images": tuple(images)})
+    return (*messages[:last], shown, *messages[last + 1 :])
 
 
 def _reason(fault: BaseException) -> str:

@@ -11,7 +11,7 @@ from agentic_prefect.prompting.compiling import compile_program
 from agentic_prefect.prompting.errors import PromptError, UnknownTemplate
 from agentic_prefect.prompting.front_matter import read_template
 from agentic_prefect.prompting.program import Program
-from agentic_prefect.prompting.sandbox import make_prompt_sandbox
+from agentic_prefect.prompting.sandbox import MAX_SECONDS, make_prompt_sandbox
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.prompting.versions import parse_range, parse_version
 
@@ -27,13 +27,17 @@ class PromptRegistry:
 
     Where several sources have templates of one id, the source of the highest precedence decides, then the version: what
     a project writes is not displaced by a newer version in the package.
+
+    Args:
+        templates: Registered from code.
+        max_seconds: How long rendering one of them may take.
     """
 
-    def __init__(self, templates: Iterable[PromptTemplate] = ()) -> None:
+    def __init__(self, templates: Iterable[PromptTemplate] = (), *, max_seconds: float = MAX_SECONDS) -> None:
         self._by_id: dict[str, dict[str, tuple[int, PromptTemplate]]] = {}
         self._found: dict[str, PromptTemplate] = {}
         self._programs: dict[str, Program] = {}
-        self._sandbox = make_prompt_sandbox(_Loader(self))
+        self._sandbox = make_prompt_sandbox(_Loader(self), max_seconds)
         for template in templates:
             self.register(template)
 

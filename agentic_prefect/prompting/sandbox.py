@@ -1,7 +1,9 @@
 """The Jinja environment of prompt templates: blocks, inheritance and macros over plain data, within bounds."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextvars import ContextVar, Token
+from functools import wraps
+from time import monotonic
 from typing import Any, Final, cast
 
 from jinja2 import BaseLoader, StrictUndefined, TemplateAssertionError, Undefined, nodes
@@ -15,23 +17,31 @@ from agentic_prefect.plans.names import did_you_mean, listing
 MAX_PROMPT_CHARS: Final = 4_000_000
 """No prompt is longer: about a million tokens, the largest window there is."""
 MAX_INDENT: Final = 40
+MAX_SECONDS: Final = 10.0
+"""No rendering takes longer; a prompt takes less than a millisecond."""
 
 
 class Meter:
     """Counts what one rendering does."""
 
-    __slots__ = ("chars", "passes")
+    __slots__ = ("chars", "ends_at", "passes")
 
-    def __init__(self) -> None:
+    def __init__(self, ends_at: float) -> None:
         self.chars = self.passes = 0
+        self.ends_at = ends_at
+
+    def look_at_the_clock(self) -> None:
+        """Raise `ValueError` if the time is up."""
+        if monotonic() > self.ends_at:
+            raise ValueError("it takes too long; loop over less, or sort and filter outside of loops")
 
 
 _meter: ContextVar[Meter | None] = ContextVar("agentic_prefect_prompt_meter", default=None)
 
 
-def start_meter() -> Token[Meter | None]:
-    """Bound the text and the passes through loops of what is rendered in this context until `stop_meter`."""
-    return _meter.set(Meter())
+def start_meter(max_seconds: float = MAX_SECONDS) -> Token[Meter | None]:
+    """Bound text, time and passes through loops of what is rendered in this context until `stop_meter`."""
+    return _meter.set(Meter(monotonic() + max_seconds))
 
 
 def stop_meter(token: Token[Meter | None]) -> None:
@@ -42,9 +52,13 @@ def stop_meter(token: Token[Meter | None]) -> None:
 class PromptSandbox(Sandbox):
     """Reads keys before attributes and attributes only of data; calls nothing but macros and `super()`."""
 
+    max_seconds: float = MAX_SECONDS
+
     def getattr(self, obj: Any, attribute: str) -> Any:
-        if type(obj) is dict and attribute in obj:
-            return obj[attribute]
+        if type(obj) is dict:
+            fields: dict[str, Any] = obj  # pyright: ignore[reportUnknownVariableType]
+            if attribute in fields:
+                return fields[attribute]
         if isinstance(obj, BlockReference) and attribute == "super":
             return cast("Any", obj).super
         return self.getitem(obj, attribute)
@@ -73,11 +87,12 @@ class PromptSandbox(Sandbox):
         return super()._generate(guarded, name, filename, defer_init)
 
 
-def make_prompt_sandbox(loader: BaseLoader | None = None) -> PromptSandbox:
+def make_prompt_sandbox(loader: BaseLoader | None = None, max_seconds: float = MAX_SECONDS) -> PromptSandbox:
     """The environment of one registry.
 
     Args:
         loader: Finds the templates that others extend and include; `None` finds none.
+        max_seconds: How long one rendering may take.
     """
     plain = make_sandbox()
     sandbox = PromptSandbox(
@@ -90,8 +105,10 @@ def make_prompt_sandbox(loader: BaseLoader | None = None) -> PromptSandbox:
         finalize=_written,
         loader=loader,
     )
+    sandbox.max_seconds = max_seconds
     sandbox.globals = {}
-    sandbox.filters = {**_dict(plain.filters), BOUNDED: _bounded, "indent": _indent}  # pyright: ignore[reportUnknownMemberType]
+    own = {**_dict(plain.filters), "indent": _indent}  # pyright: ignore[reportUnknownMemberType]
+    sandbox.filters = {**{name: _timed(each) for name, each in own.items()}, BOUNDED: _bounded}
     sandbox.tests = _dict(plain.tests)  # pyright: ignore[reportUnknownMemberType]
     return sandbox
 
@@ -152,12 +169,28 @@ def _written(value: Any) -> Any:
 def _bounded(value: Any) -> Any:
     """What a loop runs over, counted: all loops of one rendering together may take `MAX_ITEMS` passes."""
     # A list is what it nearly always is, and needs no further look.
-    items: Collection[Any] = value if type(value) is list else _collected(defined(value))
+    items: Collection[Any] = value
+    if type(value) is not list:
+        items = _collected(defined(value))
     meter = _meter.get()
     if meter is not None:
         meter.passes += len(items)
         bounded_size(meter.passes, MAX_ITEMS, "passes through loops")
+        meter.look_at_the_clock()
     return items
+
+
+def _timed(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, which a template may call once per pass of a loop, with a look at the clock before it."""
+
+    @wraps(inner)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        meter = _meter.get()
+        if meter is not None:
+            meter.look_at_the_clock()
+        return inner(*args, **kwargs)
+
+    return timed
 
 
 def _collected(source: Any) -> Collection[Any]:

@@ -10,8 +10,10 @@ from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.chat import Message
 from agentic_prefect.prompting.compiling import compile_program, hash_of
 from agentic_prefect.prompting.errors import PromptError
+from agentic_prefect.prompting.examples import Example, FewShot
 from agentic_prefect.prompting.program import Program
 from agentic_prefect.prompting.sandbox import make_prompt_sandbox
+from agentic_prefect.prompting.template_test import TemplateTest
 from agentic_prefect.prompting.variables import Variable
 from agentic_prefect.prompting.versions import parse_version
 
@@ -53,6 +55,17 @@ class PromptTemplate(Frozen):
     domain: str = ""
     """The field of work it is meant for; empty for all."""
     variables: Mapping[VariableName, Variable] = Field(default_factory=dict[str, Variable])
+    examples: tuple[Example, ...] = ()
+    """What went in and what came out, to learn from; a template that extends this one has them, too."""
+    few_shot: FewShot | None = None
+    """Which of the examples are shown; `None` is the parent's rule, and without one the first three."""
+    reasoning: bool | None = None
+    """Whether thoughts are asked for before the answer, which alone is the output; `None` is what the parent says."""
+    tests: tuple[TemplateTest, ...] = ()
+    """What it must render to; `agentic-prefect prompts test` and pytest run them."""
+    notes: str = ""
+    """For those who change it: why it is as it is, and what this version changed."""
+    author: str = ""
     origin: str = ""
     """The file that it was read from; empty when it was made in code."""
     first_line: int = 1
@@ -68,8 +81,9 @@ class PromptTemplate(Frozen):
 
     @property
     def hash(self) -> str:
-        """SHA-256 (hex) of its text and variables."""
-        return hash_of(self.source, self.variables)
+        """SHA-256 (hex) of its text, its variables and all else that shows in a prompt."""
+        shown = {"examples": self.examples, "few_shot": self.few_shot, "reasoning": self.reasoning}
+        return hash_of(self.source, self.variables, {name: value for name, value in shown.items() if value})
 
     @property
     def reference(self) -> str:

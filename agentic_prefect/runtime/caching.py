@@ -12,7 +12,9 @@ from pydantic_core import to_jsonable_python
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.ports import Work
 
-RELEVANT_TASK_FIELDS = frozenset({"kind", "model", "prompt", "special_instructions", "call", "use", "plan", "checks"})
+RELEVANT_TASK_FIELDS = frozenset(
+    {"kind", "model", "prompt", "input_schema", "special_instructions", "call", "use", "plan", "checks"}
+)
 """Besides description, input, context and output, which count as they were rendered."""
 
 IRRELEVANT_TASK_FIELDS = {
@@ -41,7 +43,9 @@ IRRELEVANT_TASK_FIELDS = {
 }
 """Task fields that cannot change an answer, each with its reason."""
 
-RELEVANT_AGENT_FIELDS = frozenset({"name", "role", "purpose", "backstory", "constraints", "capabilities", "settings"})
+RELEVANT_AGENT_FIELDS = frozenset(
+    {"name", "role", "purpose", "backstory", "constraints", "capabilities", "domain", "detail", "settings"}
+)
 
 IRRELEVANT_AGENT_FIELDS = dict.fromkeys(
     ("model", "timeout_s", "retries", "max_turns", "retry", "on_failure", "failure_policy"),

@@ -18,6 +18,7 @@ from agentic_prefect.plans.expressions import Scope, evaluate, references
 from agentic_prefect.plans.expressions.values import as_text
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.plans.progress import Blueprint, StartNode
+from agentic_prefect.plans.schema_check import violations
 from agentic_prefect.policies.failure import repairs_for, timeout_for
 from agentic_prefect.ports import TaskKind, Work
 from agentic_prefect.runtime.caching import content_key
@@ -94,14 +95,26 @@ def _carried_on(before: TaskResult | None) -> dict[str, Any]:
 
 
 def _rendered(work: Work, task: AgentTask, scope: Scope, services: Services) -> Work:
+    given, input_schema = evaluate(task.input, scope), _input_schema(task, services)
+    problems = violations(input_schema, given) if input_schema is not None else ()
+    if problems:
+        raise PlanInvalid(f"The input of task {work.task_id!r} does not fit its `input_schema`: {'; '.join(problems)}.")
     return replace(
         work,
         task=task.model_copy(update={"special_instructions": _text(task.special_instructions, scope)}),
         description=_text(task.description, scope),
-        input=evaluate(task.input, scope),
+        input=given,
+        input_schema=input_schema,
         context=tuple(_context_item(text, scope) for text in task.context),
         output=services.output_of(task),
     )
+
+
+def _input_schema(task: AgentTask, services: Services) -> dict[str, Any] | None:
+    if task.input_schema is None:
+        return None
+    schema = services.output_of(task.model_copy(update={"output": task.input_schema}))
+    return schema.json_schema if schema else None
 
 
 def _connection_of(task: AgentTask, plan: Plan) -> Connection | None:

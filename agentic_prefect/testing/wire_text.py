@@ -39,4 +39,5 @@ def flat_text(content: Any) -> str:
     if isinstance(content, str):
         return content
     parts = cast("list[dict[str, Any]]", content or [])
-    return "\n".join(str(part["text"] if "text" in part else part.get("refusal", "")) for part in parts)
+    said = [part for part in parts if "text" in part or "refusal" in part]
+    return "\n".join(str(part["text"] if "text" in part else part["refusal"]) for part in said)

@@ -11,6 +11,7 @@ from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.chat import ModelSettings, OutputSchema
 from agentic_prefect.prompting.builder import PromptBuilder
 from agentic_prefect.prompting.registry import default_registry
+from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
 from tests.agents.conftest import MakeModels, make_work
 
@@ -158,3 +159,66 @@ async def test_unknown_connection_asks_nobody(scripted_server: ScriptedServer, m
         await ModelRunner(models).run(BUILDER.build_for_task(work), work)
 
     assert scripted_server.count == 0
+
+
+async def test_prompt_and_request_ask_for_the_same_form(
+    scripted_server: ScriptedServer, make_models: MakeModels
+) -> None:
+    """The schema in the text is the one that is sent."""  # P-61
+    work = make_work(output=SCHEMA)
+    await AgentKind(BUILDER, ModelRunner(make_models())).execute(work)
+    (request,) = scripted_server.requests
+
+    told = request.prompt_text.partition("# Output Requirements")[2]
+    assert json.JSONDecoder().raw_decode(told[told.index("{") :])[0] == request.output_schema
+
+
+async def test_thoughts_come_with_the_answer_and_are_left_out(
+    scripted_server: ScriptedServer, make_models: MakeModels
+) -> None:
+    """A template with `reasoning` asks for thoughts, in the text and in the request; the output is the answer alone."""
+    # P-64
+    registry = default_registry()
+    registry.register(PromptTemplate(id="think", source='{% extends "agent.default" %}', reasoning=True))
+    scripted_server.answer_by_default(Reply.json_value({"reasoning": "2 + 2.", "answer": {"title": "4"}}))
+    kind = AgentKind(PromptBuilder(registry), ModelRunner(make_models()))
+
+    output = await kind.execute(make_work("Add.", output=SCHEMA, prompt="think"))
+
+    (request,) = scripted_server.requests
+    assert output == {"title": "4"}
+    assert request.output_schema is not None
+    assert list(request.output_schema["properties"]) == ["reasoning", "answer"]
+    assert "write your thoughts as `reasoning`" in request.prompt_text
+
+
+async def test_answer_without_its_thoughts_form_is_sent_back(
+    scripted_server: ScriptedServer, make_models: MakeModels
+) -> None:
+    """What has not the whole form is repaired like any other answer."""  # P-64
+    registry = default_registry()
+    registry.register(PromptTemplate(id="think", source="{{ description }}", reasoning=True))
+    scripted_server.on("Add.", Reply.text("4"), Reply.json_value({"reasoning": "", "answer": "4"}))
+    kind = AgentKind(PromptBuilder(registry), ModelRunner(make_models()))
+
+    assert await kind.execute(make_work("Add.", prompt="think", repairs=1)) == "4"
+    assert scripted_server.count == 2
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+async def test_picture_reaches_the_model_as_one(
+    api: str, scripted_server: ScriptedServer, make_models: MakeModels
+) -> None:
+    """An image in the input is a content part of the request, beside the text that says where it belongs."""  # P-63
+    url = "data:image/png;base64,iVBORw0KGgo="
+    work = make_work("What is it?", input={"photo": {"type": "image", "url": url, "detail": "low"}})
+    await AgentKind(BUILDER, ModelRunner(make_models(scripted={"api": api}))).execute(work)
+    (request,) = scripted_server.requests
+    parts = request.body["messages" if api == "chat" else "input"][-1]["content"]
+
+    wanted = {
+        "chat": {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
+        "responses": {"type": "input_image", "image_url": url, "detail": "low"},
+    }
+    assert parts[1] == wanted[api]
+    assert '"photo": "(image 1)"' in parts[0]["text"]

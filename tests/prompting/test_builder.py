@@ -10,8 +10,8 @@ import pytest
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.prompt import ContextItem
-from agentic_prefect.prompting.builder import pretty_json
 from agentic_prefect.prompting.errors import PromptError, UnknownTemplate
+from agentic_prefect.prompting.text import pretty_json
 from agentic_prefect.testing.builders import error_of
 from tests.prompting.samples import HEADINGS, SCHEMA, full_work, make_builder, make_work, sections, template
 
@@ -137,6 +137,7 @@ def test_record_names_the_template() -> None:  # P-43
         "version": "1.2.0",
         "hash": own.hash,
         "text": "Please: Sing.",
+        "images": (),
     }
     assert builder.fingerprint(make_work(prompt="mine")) == own.hash
 
@@ -175,6 +176,54 @@ def test_prompt_adapts_to_capabilities() -> None:  # P-03, P-45
     assert "no code fence" in plain.record.text
     assert "no code fence" not in listed.record.text
     assert "no code fence" not in added.record.text
+
+
+def test_tools_are_told_of_where_there_are_any() -> None:  # P-35
+    """What an agent can call is listed; what it is able to is no tool, and who has no tools hears nothing of any."""
+    none = make_builder().build_for_task(full_work(agent=AgentSpec(name="a", capabilities=("json_mode",))))
+    some = make_builder().build_for_task(full_work(agent=AgentSpec(name="a", capabilities=("web_search", "json_mode"))))
+
+    assert "tools" not in none.record.text
+    assert "You can use these tools: web_search." in some.messages[0].content
+
+
+def test_detail_adjusts_the_instructions() -> None:  # P-36
+    """High gives the long block, low the short one, none neither."""
+    high, low, none = (
+        make_builder().build_for_task(make_work(agent=AgentSpec(name="a", detail=detail))).messages[0].content
+        for detail in ("high", "low", None)
+    )
+
+    assert "How to work:\n\n- Read everything" in high
+    assert low.endswith("Answer briefly.")
+    assert len(none) < len(low) < len(high)
+
+
+def test_small_context_gets_a_shorter_prompt() -> None:  # P-29
+    """The same task without background and with JSON on one line; input and schema are the same data."""
+    whole = full_work()
+    small = full_work(agent=whole.agent.model_copy(update={"capabilities": ("small_context",)}))
+    long, short = (make_builder().build_for_task(work).record.text for work in (whole, small))
+
+    assert len(short) < len(long)
+    assert "BACKMARK" not in short
+    assert json.loads(sections(short)["# Input Parameters"]) == json.loads(sections(long)["# Input Parameters"])
+
+
+def test_domain_of_the_agent_picks_the_template() -> None:  # P-68
+    """A template for a domain overrides one block and inherits the rest."""
+    own = template(
+        "agent.finance",
+        '{% extends "agent.default" %}{% block guidance %}\n\nNo investment advice.\n{% endblock %}',
+        task_type="agent",
+        domain="finance",
+    )
+    banker = full_work().agent.model_copy(update={"domain": "finance"})
+    prompt = make_builder(own).build_for_task(full_work(agent=banker))
+
+    assert prompt.record.id == "agent.finance"
+    assert prompt.messages[0].content.endswith("No investment advice.")
+    assert prompt.messages[1] == make_builder().build_for_task(full_work()).messages[1]
 
 
 def test_prompt_adapts_to_the_domain() -> None:  # P-03

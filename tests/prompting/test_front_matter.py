@@ -18,6 +18,14 @@ domain: news
 variables:
   text: string
   sentences: {type: integer, default: 3, description: How many}
+examples:
+  - {input: A long text., output: A short one., note: It is short.}
+few_shot: {rule: similar, most: 1}
+reasoning: true
+tests:
+  - {name: says it, data: {text: x}, expect: [Sum up in 3]}
+notes: The number of sentences works better than a number of words.
+author: Ada
 ---
 Sum up in {{ sentences }} sentences:
 {{ text }}
@@ -36,8 +44,23 @@ def test_file_is_read_whole() -> None:  # P-16
         "description": "Sums up a text.",
         "tags": ("short", "text"),
         "domain": "news",
+        "examples": ({"input": "A long text.", "output": "A short one.", "note": "It is short."},),
+        "few_shot": {"rule": "similar", "most": 1, "pick": ()},
+        "reasoning": True,
+        "tests": (
+            {
+                "name": "says it",
+                "data": {"text": "x"},
+                "expect": ("Sum up in 3",),
+                "absent": (),
+                "text": None,
+                "error": "",
+            },
+        ),
+        "notes": "The number of sentences works better than a number of words.",
+        "author": "Ada",
         "origin": "sum.md.j2",
-        "first_line": 13,
+        "first_line": 21,
     }
     assert template.variables["text"].is_required
     assert template.variables["sentences"].default == 3

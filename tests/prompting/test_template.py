@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from agentic_prefect.errors import TerminalError
 from agentic_prefect.models.chat import Message
 from agentic_prefect.prompting.errors import PromptError, UnfitData
+from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.prompting.sandbox import MAX_PROMPT_CHARS
 from tests.prompting.samples import registry_of, template
 
@@ -169,6 +170,15 @@ def test_sandbox(source: str, problem: str) -> None:  # P-20
         template(source=source).render({"x": "y" * 400})
 
     assert problem in str(raised.value)
+
+
+def test_rendering_takes_no_longer_than_it_may() -> None:  # P-20
+    """What loops and filters for too long is stopped, wherever the time goes."""
+    registry = PromptRegistry([template("t", "{% for a in x %}{{ a | upper }}{% endfor %}")], max_seconds=0)
+
+    with pytest.raises(PromptError, match="it takes too long"):
+        registry.render("t", {"x": ["a"]})
+    assert registry_of(template("t", "{{ x | sort }}")).render("t", {"x": ["b", "a"]})[0].content == '["a", "b"]'
 
 
 def test_prompt_is_bounded() -> None:

@@ -1,6 +1,7 @@
 """JSON Schemas of inputs and outputs."""
 
 from collections.abc import Iterator
+from typing import cast
 
 from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.schema_check import JsonSchema, schema_fault, violations
@@ -27,20 +28,25 @@ def form_problems(subject: Subject) -> Iterator[Problem]:
             for violation in violations(schema, schema["default"]):
                 yield Problem(f"{place}.default", f"it does not fit the input's own schema: {violation}")
     for written, task in subject.both():
-        if not isinstance(task.output, dict):
-            continue
-        place = subject.place(written, "output")
-        reference = model_reference(task.output)
-        if reference is not None:
-            if not REFERENCE.match(reference):
-                message = f"{reference!r} is no reference to a model"
-                yield Problem(place, message, "Write `{model: package.module:Model}`.")
-            continue
-        fault = schema_fault(task.output)
-        if fault:
-            yield Problem(place, f"it is no valid JSON Schema: {fault}")
-        elif task.kind == "agent":
-            yield from _size(place, task.output)
+        yield from _own(subject.place(written, "input_schema"), task.input_schema)
+        yield from _own(subject.place(written, "output"), task.output, sent=task.kind == "agent")
+
+
+def _own(place: str, schema: object, *, sent: bool = False) -> Iterator[Problem]:
+    """What is wrong with a schema that a task writes out."""
+    if not isinstance(schema, dict):
+        return
+    reference = model_reference(cast("JsonSchema", schema))
+    if reference is not None:
+        if not REFERENCE.match(reference):
+            message = f"{reference!r} is no reference to a model"
+            yield Problem(place, message, "Write `{model: package.module:Model}`.")
+        return
+    fault = schema_fault(cast("JsonSchema", schema))
+    if fault:
+        yield Problem(place, f"it is no valid JSON Schema: {fault}")
+    elif sent:
+        yield from _size(place, cast("JsonSchema", schema))
 
 
 def _size(place: str, schema: JsonSchema) -> Iterator[Problem]:

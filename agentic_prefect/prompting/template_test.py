@@ -1,0 +1,30 @@
+"""What a template says it must render to."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from agentic_prefect.models.base import Frozen
+
+
+class TemplateTest(Frozen):
+    """One case: data, and what must be in the prompt, must not be in it, or is the whole of it."""
+
+    name: str = ""
+    data: Mapping[str, Any] = Field(default_factory=dict[str, Any])
+    """The template's variables."""
+    expect: tuple[str, ...] = ()
+    """Texts that are in the prompt."""
+    absent: tuple[str, ...] = ()
+    """Texts that are not."""
+    text: str | None = None
+    """The whole prompt, all messages joined by an empty line; space at its ends does not count."""
+    error: str = ""
+    """A part of the message with which the data is refused."""
+
+    @model_validator(mode="after")
+    def _expects_something(self) -> Self:
+        if not (self.expect or self.absent or self.text is not None or self.error):
+            raise ValueError("a test says what it expects: `expect`, `absent`, `text` or `error`")
+        return self
