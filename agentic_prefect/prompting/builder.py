@@ -12,9 +12,9 @@ from agentic_prefect.prompting.examples import chosen_examples
 from agentic_prefect.prompting.images import image_label, without_images
 from agentic_prefect.prompting.program import Program
 from agentic_prefect.prompting.registry import PromptRegistry
-from agentic_prefect.prompting.task_data import data_of
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.prompting.thoughts import with_thoughts
+from agentic_prefect.prompting.work_variables import data_of
 
 DEFAULT_TEMPLATE: Final = "agent.default"
 
