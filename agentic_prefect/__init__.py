@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from agentic_prefect.bootstrap.history import open_history
     from agentic_prefect.bootstrap.options import RunOptions
     from agentic_prefect.bootstrap.run import agent_task, run_plan
     from agentic_prefect.errors import AgenticError, AgentTaskGeneralError, RetryableError, TerminalError
@@ -41,6 +42,7 @@ _PUBLIC: Final = {
     "Usage": "agentic_prefect.models.usage",
     "agent_task": "agentic_prefect.bootstrap.run",
     "load_plan": "agentic_prefect.plans.load",
+    "open_history": "agentic_prefect.bootstrap.history",
     "run_plan": "agentic_prefect.bootstrap.run",
     "validate_plan": "agentic_prefect.plans.validate",
 }
@@ -64,6 +66,7 @@ __all__ = [
     "__version__",
     "agent_task",
     "load_plan",
+    "open_history",
     "run_plan",
     "validate_plan",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from prefect.settings import get_current_settings
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -41,6 +42,22 @@ class AgenticSettings(PrefectBaseSettings):
     )
     error_detail: ErrorDetail = Field(default="full", description="What is kept of errors: none, summary or full.")
     cache: Path | None = Field(default=None, description="Where downloads are kept; None is the user's cache folder.")
+    history: bool = Field(default=True, description="Whether a history of runs is kept.")
+    history_url: SecretStr | None = Field(
+        default=None, description="The history's database; None is a file in Prefect's home."
+    )
+    history_texts: bool = Field(
+        default=True, description="Whether the history holds error messages; otherwise only how long they were."
+    )
+    history_report_every: int = Field(
+        default=25, ge=0, description="After how many failures a report on patterns is made; 0 makes none."
+    )
+
+    def history_address(self) -> str:
+        """The address of the history's database."""
+        if self.history_url is not None:
+            return self.history_url.get_secret_value()
+        return f"sqlite:///{get_current_settings().home / 'agentic-history.db'}"
 
     @field_validator("redact")
     @classmethod

@@ -17,6 +17,7 @@ from agentic_prefect.agents.agent_kind import AgentKind
 from agentic_prefect.agents.function_kind import FunctionKind
 from agentic_prefect.agents.human_kind import HumanKind
 from agentic_prefect.agents.importing import import_class
+from agentic_prefect.bootstrap.history import history_observer
 from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRunner
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import AgenticError
@@ -137,6 +138,8 @@ class Assembly:
                     disclosure=self.disclosure,
                 )
             )
+        if self.settings.history:
+            standard.append(history_observer(info, self.settings, rehearsal=self.options.rehearse))
         return [*standard, *self.options.observers]
 
     def output_of(self, task: AgentTask) -> OutputSchema | None:

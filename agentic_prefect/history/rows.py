@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from agentic_prefect.models.history import AnyEntry, EntryT, FailureEntry, ReportEntry, RunEntry, TaskEntry
-from agentic_prefect.models.prompt import PromptRecord
+from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.usage import Usage
 
 NAMES: Mapping[type[AnyEntry], str] = {
@@ -30,7 +30,7 @@ def row_of(entry: AnyEntry) -> dict[str, Any]:
         # Fifteen digits survive a float unchanged; no call costs less than a millionth of a millionth.
         row["cost_usd"] = None if usage.cost_usd is None else round(float(usage.cost_usd), _COST_PLACES)
     if "prompt" in row:
-        prompt: PromptRecord | None = row.pop("prompt")
+        prompt: PromptVersion | None = row.pop("prompt")
         row |= {f"prompt_{name}": getattr(prompt, name, None) for name in _PROMPT}
     if "status" in row:
         row["status"] = str(row["status"])

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field
 from agentic_prefect.models.asking import DecisionAction, Priority
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.error import TaskError
+from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
 
@@ -90,6 +91,8 @@ class TaskOutputAvailable(TaskEventBase):
     usage: Usage
     elapsed_s: float
     model: str | None
+    prompt: PromptVersion | None = None
+    """Which template made the prompt; `None` for work without a model."""
     cached: bool = False
     preview: str = ""
     """The output's first characters, on one line."""

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.history_errors import UnknownCondition
-from agentic_prefect.models.prompt import PromptRecord
+from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
 
@@ -71,8 +71,8 @@ class TaskEntry(RunPart):
     agent: str | None = None
     model: str | None = None
     """The model that answered last, as the provider names it."""
-    prompt: PromptRecord | None = None
-    """Id, version and hash of the last prompt; never its text."""
+    prompt: PromptVersion | None = None
+    """Id, version and hash of the last prompt."""
     status: TaskStatus = TaskStatus.PENDING
     reason: str = ""
     """Why it was skipped; empty otherwise."""
@@ -97,8 +97,8 @@ class FailureEntry(RunPart):
     kind: str = "agent"
     agent: str | None = None
     model: str | None = None
-    prompt: PromptRecord | None = None
-    """Id, version and hash of the attempt's prompt; never its text."""
+    prompt: PromptVersion | None = None
+    """Id, version and hash of the attempt's prompt."""
     attempt: int = Field(default=1, ge=0)
     code: str
     """The error's code."""

@@ -18,8 +18,8 @@ class ContextItem(Frozen):
     """1 to 9; the higher one stays when there is not room for all."""
 
 
-class PromptRecord(Frozen):
-    """The exact prompt of one attempt."""
+class PromptVersion(Frozen):
+    """Which template made a prompt."""
 
     id: str
     """The template's id."""
@@ -27,10 +27,20 @@ class PromptRecord(Frozen):
     """The template's version, `MAJOR.MINOR.PATCH`."""
     hash: str
     """SHA-256 (hex) of the template's source, so that an edit without a new version shows."""
+
+
+class PromptRecord(PromptVersion):
+    """The exact prompt of one attempt."""
+
     text: str = ""
     """What the model received, all messages joined in order."""
     images: tuple[str, ...] = ()
     """The pictures that went with it: addresses without what follows `?`, and fingerprints of pictures sent whole."""
+
+    @property
+    def without_text(self) -> PromptVersion:
+        """What may be told where the text must not be."""
+        return PromptVersion(id=self.id, version=self.version, hash=self.hash)
 
 
 class RenderedPrompt(Frozen):

@@ -220,6 +220,7 @@ def end_events(result: TaskResult, place: dict[str, Any], disclosure: Disclosure
             usage=result.usage,
             elapsed_s=result.elapsed_s or 0.0,
             model=result.model,
+            prompt=result.prompt.without_text if result.prompt else None,
             cached=result.cached,
             preview=disclosure.text(" ".join(str(result.output).split())[: 4 * PREVIEW_CHARS])[:PREVIEW_CHARS],
         )

@@ -64,7 +64,7 @@ PLACES: Final[dict[str, frozenset[str]]] = {
 """Outside package -> the only modules and packages that may import it."""
 
 IMPLEMENTATIONS: Final = frozenset(
-    {f"agentic_prefect.observers.{name}" for name in ("artifacts", "jsonl", "log", "otel", "prefect_events")}
+    {f"agentic_prefect.observers.{name}" for name in ("artifacts", "history", "jsonl", "log", "otel", "prefect_events")}
     | {f"agentic_prefect.agents.{name}" for name in ("agent_kind", "function_kind", "runner")}
     | {f"agentic_prefect.llm.{name}" for name in ("connections", "openai_model", "local")}
     | {"agentic_prefect.history.sql_store"}

@@ -5,13 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 from agentic_prefect.models.history import FailureEntry, ReportEntry, RunEntry, TaskEntry
-from agentic_prefect.models.prompt import PromptRecord
+from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 USAGE = Usage(input_tokens=1200, output_tokens=34, cached_tokens=100, calls=2, cost_usd=Decimal("0.0042"))
-PROMPT = PromptRecord(id="agent/default", version="1.0.0", hash="cd" * 32)
+PROMPT = PromptVersion(id="agent/default", version="1.0.0", hash="cd" * 32)
 
 
 def at(second: float) -> datetime:

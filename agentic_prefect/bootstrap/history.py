@@ -1,0 +1,99 @@
+"""The history of runs, put together: where it is, who writes it, and the reports on it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from uuid import UUID
+
+from agentic_prefect.history.keeping import Keeping, Watched
+from agentic_prefect.history.reporting import REPORT_DAYS, report_if_due, report_now
+from agentic_prefect.history.writer import HistoryWriter
+from agentic_prefect.llm.redaction import redacted
+from agentic_prefect.models.history import ReportEntry
+from agentic_prefect.observers.history import HistoryObserver
+from agentic_prefect.ports import HistoryStore
+from agentic_prefect.reports.patterns import patterns
+from agentic_prefect.runtime.services import RunInfo
+from agentic_prefect.settings import AgenticSettings
+
+
+def open_history(url: str | None = None) -> HistoryStore:
+    """The history of runs, to be read.
+
+    Args:
+        url: The address of its database; `None` takes that of the settings.
+    """
+    return _store(url or AgenticSettings().history_address())
+
+
+async def report_failures(days: float = REPORT_DAYS) -> ReportEntry:
+    """Make a report on patterns in the history, and keep it there.
+
+    Args:
+        days: How far to look back.
+
+    Raises:
+        HistoryUnusable: The history cannot be read or written.
+    """
+    return await asyncio.to_thread(lambda: report_now(open_history(), patterns, now=datetime.now(UTC), days=days))
+
+
+async def prune_history(keep_days: float) -> int:
+    """Remove the runs in which nothing has changed for so many days.
+
+    Returns:
+        How many entries that were.
+
+    Raises:
+        HistoryUnusable: The history cannot be written.
+    """
+    before = datetime.now(UTC) - timedelta(days=keep_days)
+    return await asyncio.to_thread(lambda: open_history().prune(before))
+
+
+def history_observer(info: RunInfo, settings: AgenticSettings, *, rehearsal: bool) -> HistoryObserver:
+    """What keeps the history of one run.
+
+    Args:
+        info: The run.
+        settings: Where the history is, and what it keeps.
+        rehearsal: Whether no model is asked.
+    """
+    watched = Watched(
+        info.plan,
+        info.run_id,
+        lineage=info.lineage.root,
+        rehearsal=rehearsal,
+        whole_plan=info.whole_plan,
+        clean=redacted if settings.history_texts else _anonymous,
+    )
+    # Opened in the writer's thread: to load SQLAlchemy takes longer than many a run does.
+    opened = partial(_store, settings.history_address())
+    due = partial(_report_if_due, settings.history_address(), settings.history_report_every)
+    return HistoryObserver(
+        Keeping(watched, opened),
+        _writer(),
+        report=due if settings.history_report_every and not rehearsal else None,
+        flow_run_id=UUID(info.run_id) if info.run_id else None,
+    )
+
+
+@cache
+def _store(url: str) -> HistoryStore:
+    # See above.
+    from agentic_prefect.history.sql_store import SqlHistory
+
+    return SqlHistory(url)
+
+
+@cache
+def _writer() -> HistoryWriter:
+    return HistoryWriter()
+
+
+def _report_if_due(url: str, every: int) -> ReportEntry | None:
+    return report_if_due(_store(url), patterns, every=every, now=datetime.now(UTC))
+
+
+def _anonymous(text: str) -> str:
+    return f"[{len(text)} characters]"
