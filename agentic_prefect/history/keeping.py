@@ -74,6 +74,8 @@ class Keeping:
         self._pages = Pages(open_store, watched.run_id if watched.whole_plan else "")
         self._heard: deque[Event] = deque()
         self._tasks = {task.id: task for task in watched.plan.tasks}
+        self._ids: dict[str, str] = {}
+        """The entry's id of each task."""
         self._failures: dict[str, list[str]] = {}
         """The ids of each task's failures, oldest first."""
         self._stands_in_for: dict[str, set[str]] = {}
@@ -243,14 +245,15 @@ class Keeping:
 
     def _task(self, event: TaskEventBase) -> TaskEntry:
         """The entry of the event's task, a new one if there is none."""
-        entry_of = [event.run_id, event.task_id, *([] if self._watched.whole_plan else [event.task_run_id])]
-        task_entry_id = entry_id(content=entry_of)
-        known = self._pages.get(TaskEntry, task_entry_id)
+        place = event.task_id if self._watched.whole_plan else f"{event.task_id}/{event.task_run_id}"
+        if place not in self._ids:
+            self._ids[place] = entry_id(content=[event.run_id, place])
+        known = self._pages.get(TaskEntry, self._ids[place])
         if known is not None:
             return known
         declared = self._declared(event)
         return TaskEntry(
-            id=task_entry_id,
+            id=self._ids[place],
             at=event.at,
             updated_at=event.at,
             task_id=event.task_id,

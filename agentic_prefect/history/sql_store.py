@@ -15,19 +15,16 @@ from sqlalchemy import (
     Engine,
     Select,
     Table,
-    bindparam,
     delete,
     func,
-    insert,
     select,
-    update,
 )
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.history.database import location, open_engine
 from agentic_prefect.history.rows import NAMES, entry_of, row_of
-from agentic_prefect.history.tables import FAILURES, REPORTS, RUNS, TABLES, TASKS
+from agentic_prefect.history.tables import FAILURES, INSERTS, REPORTS, RUNS, TABLES, TASKS, UPDATES
 from agentic_prefect.models.history import (
     ANY,
     NONE,
@@ -75,7 +72,7 @@ class SqlHistory:
         try:
             with self._writing() as connection:
                 for kind, several in grouped:
-                    connection.execute(insert(TABLES[kind]), [row_of(entry) for entry in several])
+                    connection.execute(INSERTS[kind], [row_of(entry) for entry in several])
         except IntegrityError:
             raise self._refusal(grouped) from None
 
@@ -92,7 +89,7 @@ class SqlHistory:
                 rows = [row_of(entry) for entry in several]
                 for row in rows:
                     row["_id"] = row.pop("id")
-                change = update(table).where(table.c.id == bindparam("_id"))
+                change = UPDATES[kind]
                 if connection.dialect.supports_sane_multi_rowcount:
                     changed = connection.execute(change, rows).rowcount
                 else:

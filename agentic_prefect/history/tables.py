@@ -17,6 +17,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
+    insert,
+    update,
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -143,3 +146,7 @@ TABLES: Mapping[type[AnyEntry], Table] = {
     FailureEntry: FAILURES,
     ReportEntry: REPORTS,
 }
+
+INSERTS = {kind: insert(table) for kind, table in TABLES.items()}
+UPDATES = {kind: update(table).where(table.c.id == bindparam("_id")) for kind, table in TABLES.items()}
+"""Made once: to make one takes as long as to carry it out."""

@@ -12,7 +12,7 @@ from agentic_prefect.models.events import Event
 
 T = TypeVar("T")
 
-GATHER_S = 0.02
+GATHER_S = 0.1
 """How long events are gathered before they are written together; a killed process loses what happened since."""
 
 
