@@ -8,7 +8,6 @@ from uuid import UUID
 from agentic_prefect.history.keeping import Keeping, Watched
 from agentic_prefect.history.reporting import REPORT_DAYS, report_if_due, report_now
 from agentic_prefect.history.writer import HistoryWriter
-from agentic_prefect.llm.redaction import redacted
 from agentic_prefect.models.history import ReportEntry
 from agentic_prefect.observers.history import HistoryObserver
 from agentic_prefect.ports import HistoryStore
@@ -65,7 +64,7 @@ def history_observer(info: RunInfo, settings: AgenticSettings, *, rehearsal: boo
         lineage=info.lineage.root,
         rehearsal=rehearsal,
         whole_plan=info.whole_plan,
-        clean=redacted if settings.history_texts else _anonymous,
+        clean=str if settings.history_texts else _anonymous,
     )
     # Opened in the writer's thread: to load SQLAlchemy takes longer than many a run does.
     opened = partial(_store, settings.history_address())

@@ -153,6 +153,17 @@ async def test_texts_can_be_left_out(openai_env: ScriptedServer, file: Path, mon
     assert "Ada" not in failure.model_dump_json() + run.model_dump_json()
 
 
+async def test_secrets_do_not_reach_it(openai_env: ScriptedServer, file: Path) -> None:
+    """A key in an error's message is masked before it is kept."""
+    openai_env.answer_by_default(Fault.refusal("I refuse the key sk-abcdefgh12345678."))
+    await run_plan(make_plan({"id": "x"}, **MODEL))
+    store = open_history()
+    kept = [each.model_dump_json() for kind in (FailureEntry, RunEntry, TaskEntry) for each in store.find(kind)]
+
+    assert "I refuse the key " in "".join(kept)
+    assert "sk-abcdefgh12345678" not in "".join(kept)
+
+
 async def test_tasks_of_a_flow_are_kept(openai_env: ScriptedServer, file: Path) -> None:
     """A function that is an agent task and called twice outside of a plan: two entries."""
 
