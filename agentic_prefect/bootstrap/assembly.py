@@ -20,6 +20,7 @@ from agentic_prefect.agents.importing import import_class
 from agentic_prefect.bootstrap.history import history_observer
 from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRunner
 from agentic_prefect.bootstrap.options import RunOptions
+from agentic_prefect.bootstrap.prompts import open_prompts
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.interventions.desk import Nobody
 from agentic_prefect.llm.openai_model import OpenAIModel
@@ -38,7 +39,7 @@ from agentic_prefect.policies.own_patterns import own_patterns
 from agentic_prefect.policies.redaction import Redactor
 from agentic_prefect.ports import HumanGate, Observer, Opening, TaskKind
 from agentic_prefect.prompting.builder import PromptBuilder
-from agentic_prefect.prompting.registry import PromptRegistry, default_registry
+from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.runtime.plan_kind import PlanKind
 from agentic_prefect.runtime.services import RunInfo, Services
@@ -66,8 +67,7 @@ class Assembly:
     @cached_property
     def prompts(self) -> PromptRegistry:
         """The templates: those shipped, those of the settings, those beside the plan."""
-        beside = [self.options.base_dir / "prompts"] if self.options.base_dir else []
-        return default_registry([*(folder for folder in beside if folder.is_dir()), *self.settings.prompts])
+        return open_prompts(self.options.base_dir)
 
     @cached_property
     def builder(self) -> PromptBuilder:

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from agentic_prefect.cli.arguments import INPUTS, PlanReference
+from agentic_prefect.cli.prompt_text import write_prompt
 from agentic_prefect.cli.run_input import inputs_of
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.models.agent import PolicyFields
-from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.policies.effective import Explained, explain_task
 from agentic_prefect.stored_plans import folder_of, read_plan
@@ -60,7 +60,7 @@ def explain(
 
     options = RunOptions(policy=PolicyFields(model=model) if model else PolicyFields(), base_dir=folder_of(plan))
     if prompt:
-        _write_prompt(prompt_of(read, task, values, options), format)
+        write_prompt(prompt_of(read, task, values, options), format)
         return
     rows = explain_task(read, task, run=options.policy, settings=AgenticSettings().policy())
     answered_by = next((row.value for row in rows if row.field == "model" and row.value), None)
@@ -73,17 +73,6 @@ def explain(
         _write_json(read.name, task, rows, answered_by)
     else:
         _write_table(read.name, task, rows, answered_by)
-
-
-def _write_prompt(prompt: RenderedPrompt, format: str) -> None:
-    if format == "json":
-        sys.stdout.write(prompt.model_dump_json(indent=2) + "\n")
-        return
-    record = prompt.record
-    parts = [f"# Template {record.id} {record.version}, hash {record.hash[:12]}"]
-    parts += [f"## {message.role}\n\n{message.content.strip()}" for message in prompt.messages]
-    parts += [f"## left out for want of room: {', '.join(prompt.dropped)}"] if prompt.dropped else []
-    sys.stdout.write("\n\n".join(parts) + "\n")
 
 
 def _write_json(plan: str, task: str, rows: Sequence[Explained], answered_by: str | None) -> None:

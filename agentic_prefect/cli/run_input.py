@@ -31,8 +31,8 @@ def inputs_of(
         InputsUnreadable: The file cannot be read.
         PlanInvalid: A pair is malformed, an input is not declared, or a value does not fit.
     """
-    from_file = dict(_inputs_in(file)) if file is not None else dict[str, Any]()
-    return validate_inputs(plan, dict(otherwise or {}) | from_file | parse_inputs(plan, _texts(pairs)))
+    from_file = dict(mapping_in(file)) if file is not None else dict[str, Any]()
+    return validate_inputs(plan, dict(otherwise or {}) | from_file | parse_inputs(plan, texts(pairs)))
 
 
 def budget_of(limits: Sequence[str]) -> Budget | None:
@@ -79,17 +79,27 @@ def stream_target(stream: str | None) -> str | None:
     return stream.removeprefix(STREAM_KIND)
 
 
-def _texts(pairs: Sequence[str]) -> dict[str, str]:
-    texts: dict[str, str] = {}
+def texts(pairs: Sequence[str]) -> dict[str, str]:
+    """The values of `NAME=VALUE` pairs by name.
+
+    Raises:
+        UsageError: One has no name or no value.
+    """
+    found: dict[str, str] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise UsageError(f"The input {pair!r} has no value. Write NAME=VALUE, such as `--input query=trains`.")
-        texts[name] = text
-    return texts
+        found[name] = text
+    return found
 
 
-def _inputs_in(file: Path) -> Mapping[str, Any]:
+def mapping_in(file: Path) -> Mapping[str, Any]:
+    """The mapping in a YAML or JSON file.
+
+    Raises:
+        InputsUnreadable: It cannot be read, or it holds something else.
+    """
     try:
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:

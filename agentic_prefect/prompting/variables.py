@@ -1,5 +1,6 @@
 """What a template says of its variables, and whether data satisfies it."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Self
 
@@ -61,3 +62,13 @@ def fits(value: Any, wanted: VariableType) -> bool:
     if isinstance(value, str):
         return wanted == "string"
     return isinstance(value, _PYTHON_TYPES[wanted])
+
+
+def read_variable(text: str, wanted: VariableType) -> Any:
+    """The value that a text typed by a person means: JSON where it is, the text itself where text is wanted."""
+    if wanted == "string":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,16 @@
+"""`agentic-prefect prompts`: one module per command."""
+
+from typing import Final
+
+from cyclopts import App
+
+COMMANDS: Final = (
+    # Name, module and the line for the overview; a command's module is loaded when it is called.
+    ("list", "list:list_prompts", "List the prompt templates that there are."),
+    ("show", "show:show", "Show a template: what it says of itself, and its text."),
+    ("render", "render:render", "Make a prompt from a template and data. Nothing is sent to a model."),
+)
+
+app = App(name="prompts", help="See, write, check and try prompt templates.", help_format="plaintext")
+for _name, _target, _line in COMMANDS:
+    app.command(f"agentic_prefect.cli.prompts.{_target}", name=_name, help=_line)
