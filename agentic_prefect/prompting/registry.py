@@ -1,25 +1,30 @@
 """Templates by id and version."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final
 
 from jinja2 import BaseLoader, Environment
 
 from agentic_prefect.models.chat import Message
 from agentic_prefect.prompting.compiling import compile_program
-from agentic_prefect.prompting.errors import PromptError, UnknownTemplate
-from agentic_prefect.prompting.front_matter import read_template
+from agentic_prefect.prompting.errors import UnknownTemplate
 from agentic_prefect.prompting.program import Program
-from agentic_prefect.prompting.sandbox import MAX_SECONDS, make_prompt_sandbox
+from agentic_prefect.prompting.reloading import Reloading
+from agentic_prefect.prompting.sandbox import MAX_SECONDS, PromptSandbox, make_prompt_sandbox
+from agentic_prefect.prompting.shelf import Held, Shelf
+from agentic_prefect.prompting.sources import FolderSource, PromptSource
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.prompting.versions import parse_range, parse_version
 
 SHIPPED: Final = 0
-"""Precedence of the templates that come with the package."""
+"""Precedence of the templates that come with the package; a project's folders follow."""
 FROM_CODE: Final = 1_000
 """Precedence of templates that are registered in code."""
-MAX_FILE_BYTES: Final = 1_000_000
 
 
 class PromptRegistry:
@@ -31,39 +36,71 @@ class PromptRegistry:
     Args:
         templates: Registered from code.
         max_seconds: How long rendering one of them may take.
+        environment: Where this is, such as `dev` or `prod`. A template whose `environment` is another one is not seen,
+            and one that is meant for this one goes before one that is meant for all.
+        clock: Gives the time of a registration.
+        clock_s: Gives a time that never goes back, in seconds; sources are looked at from time to time.
     """
 
-    def __init__(self, templates: Iterable[PromptTemplate] = (), *, max_seconds: float = MAX_SECONDS) -> None:
-        self._by_id: dict[str, dict[str, tuple[int, PromptTemplate]]] = {}
-        self._found: dict[str, PromptTemplate] = {}
-        self._programs: dict[str, Program] = {}
-        self._sandbox = make_prompt_sandbox(_Loader(self), max_seconds)
+    def __init__(
+        self,
+        templates: Iterable[PromptTemplate] = (),
+        *,
+        max_seconds: float = MAX_SECONDS,
+        environment: str = "",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lock = RLock()
+        self._clock = clock
+        self._max_seconds = max_seconds
+        self._reloading = Reloading(clock_s)
+        shelf = Shelf(environment)
         for template in templates:
-            self.register(template)
+            shelf.put(Held(template, FROM_CODE, clock(), author=template.author, note=template.notes))
+        self._use(shelf)
 
-    def register(self, template: PromptTemplate, *, precedence: int = FROM_CODE) -> None:
+    @property
+    def environment(self) -> str:
+        """Where this is; empty when that was not said."""
+        return self._shelf.environment
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with templates whose last good form is used, and with sources that cannot be read."""
+        return self._reloading.faults
+
+    def register(
+        self, template: PromptTemplate, *, precedence: int = FROM_CODE, author: str = "", note: str = ""
+    ) -> None:
         """Add a template.
 
         Args:
             template: The template. Its text is compiled when it is first used.
             precedence: Of its source. The same id and version from a higher source takes the place of the lower one.
+            author: Who registers it; empty takes the template's own word.
+            note: What is new in it; empty takes the template's own notes.
 
         Raises:
             PromptError: The source has another template of this id and version.
         """
-        versions = self._by_id.setdefault(template.id, {})
-        held_precedence, held = versions.get(template.version, (None, None))
-        if held is not None and held_precedence == precedence and held.hash != template.hash:
-            raise PromptError(
-                f"The prompt template {template.reference!r} is there already, with another text"
-                f"{f' (in {held.origin})' if held.origin else ''}. A changed prompt is a new version: raise `version`."
-            )
-        if held_precedence is None or held_precedence <= precedence:
-            versions[template.version] = (precedence, template)
-        self._found.clear()
-        self._programs.clear()
-        if self._sandbox.cache is not None:
-            self._sandbox.cache.clear()
+        held = Held(template, precedence, self._clock(), author=author or template.author, note=note or template.notes)
+        with self._lock:
+            shelf = self._shelf.copy()
+            shelf.put(held)
+            self._use(shelf)
+
+    def add(self, source: PromptSource, *, precedence: int = FROM_CODE) -> tuple[PromptTemplate, ...]:
+        """Register everything in a source, and what changes in it later (see `refresh`); in the source's order.
+
+        Raises:
+            PromptError: The source, or a template in it, cannot be read.
+        """
+        with self._lock:
+            shelf = self._shelf.copy()
+            held = self._reloading.add(source, precedence, shelf)
+            self._use(shelf)
+        return tuple(each.template for each in held)
 
     def load(self, folder: Path, *, precedence: int = FROM_CODE) -> tuple[PromptTemplate, ...]:
         """Register every template file in a folder and in the folders within it; returns them, sorted by path.
@@ -71,15 +108,23 @@ class PromptRegistry:
         Raises:
             PromptError: The folder is not there, or a file cannot be read.
         """
-        if not folder.is_dir():
-            raise PromptError(
-                f"There is no folder {str(folder)!r} with prompts. Create it, or take it out of the setting `prompts`."
-            )
-        paths = sorted(path for path in folder.rglob("*.j2") if path.is_file())
-        templates = tuple(read_template(_text_of(path), origin=str(path)) for path in paths)
-        for template in templates:
-            self.register(template, precedence=precedence)
-        return templates
+        return self.add(FolderSource(folder), precedence=precedence)
+
+    def refresh(self, *, at_once: bool = False) -> bool:
+        """Take over what has changed in the sources; whether anything has.
+
+        A template that is broken now, or that would break one in use, stays as it was: the log says so once, and
+        `faults` until it is put right. Files are looked at once a second at most, so this may be called before every
+        task.
+
+        Args:
+            at_once: Look at every source now.
+        """
+        with self._lock:
+            shelf = self._reloading.changed(self._shelf, self._check, at_once=at_once)
+            if shelf is not None:
+                self._use(shelf)
+            return shelf is not None
 
     def get(self, reference: str) -> PromptTemplate:
         """A template.
@@ -91,26 +136,47 @@ class PromptRegistry:
             UnknownTemplate: There is none; near names are told.
             PromptError: What follows the `@` is no version or range.
         """
-        found = self._found.get(reference)
-        if found is None:
-            found = self._found[reference] = self._look_up(reference)
-        return found
+        found = self._found
+        if reference not in found:
+            found[reference] = _look_up(self._shelf, reference)
+        return found[reference]
 
     def versions(self, template_id: str) -> tuple[str, ...]:
         """The versions of a template, the oldest first; empty for an unknown id."""
-        return tuple(sorted(self._by_id.get(template_id, ()), key=parse_version))
+        return _versions(self._shelf, template_id)
+
+    def registrations(self, template_id: str) -> tuple[Held, ...]:
+        """How each version of a template came to be here, the oldest version first; empty for an unknown id."""
+        versions = self.versions(template_id)
+        held = (self._shelf.best(template_id, parse_range(version)) for version in versions)
+        return tuple(each for each in held if each is not None)
 
     def find_by_task_type(self, task_type: str) -> tuple[PromptTemplate, ...]:
         """The latest version of each template for that kind of work, sorted by id."""
         return tuple(template for template in self if template.task_type == task_type)
 
+    def for_task_type(self, task_type: str, *, default: str) -> PromptTemplate:
+        """The template for a kind of work: the nearest source's, else the one whose id comes first.
+
+        Args:
+            task_type: The kind of work.
+            default: Reference of the template to be used when there is none for it.
+
+        Raises:
+            UnknownTemplate: There is no default either.
+        """
+        found = self.find_by_task_type(task_type)
+        ranked = sorted(found, key=lambda each: -self.registrations(each.id)[-1].precedence)
+        return ranked[0] if ranked else self.get(default)
+
     def search(
-        self, text: str = "", *, tag: str = "", task_type: str = "", domain: str = ""
+        self, text: str = "", *, id: str = "", tag: str = "", task_type: str = "", domain: str = ""
     ) -> tuple[PromptTemplate, ...]:
         """The latest version of each template that matches everything that is given, sorted by id.
 
         Args:
-            text: Found, in upper or lower case, in id, name, description, task type, domain or a tag.
+            text: Found, in upper or lower case, in what a template says of itself, or in its text.
+            id: Its id, in which `*` stands for anything, such as `agent.*`.
             tag: One of its tags.
             task_type: Its kind of work.
             domain: Its field of work.
@@ -119,10 +185,11 @@ class PromptRegistry:
         return tuple(
             template
             for template in self
-            if wanted in _words(template)
+            if (not id or fnmatchcase(template.id, id))
             and (not tag or tag in template.tags)
             and (not task_type or task_type == template.task_type)
             and (not domain or domain == template.domain)
+            and wanted in _words(template)
         )
 
     def program(self, template: PromptTemplate) -> Program:
@@ -131,9 +198,12 @@ class PromptRegistry:
         Raises:
             PromptError: It, or one that it uses, is wrong.
         """
-        program = self._programs.get(template.reference)
+        programs = self._programs
+        program = programs.get(template.reference)
         if program is None:
-            program = self._programs[template.reference] = compile_program(template, self._sandbox, self.get)
+            if self._sandbox is None:
+                self._sandbox = make_prompt_sandbox(_Loader(self.get), self._max_seconds)
+            program = programs[template.reference] = compile_program(template, self._sandbox, self.get)
         return program
 
     def render(self, reference: str, data: Mapping[str, Any] | None = None) -> tuple[Message, ...]:
@@ -142,31 +212,42 @@ class PromptRegistry:
 
     def __iter__(self) -> Iterator[PromptTemplate]:
         """The latest version of each template, sorted by id."""
-        return (self.get(template_id) for template_id in sorted(self._by_id))
+        return (self.get(template_id) for template_id in self._shelf.ids())
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return len(self._shelf)
 
-    def _look_up(self, reference: str) -> PromptTemplate:
-        template_id, _, wanted = reference.partition("@")
-        held = list(self._by_id.get(template_id, {}).values())
-        if not held:
-            raise UnknownTemplate(template_id, tuple(sorted(self._by_id)))
-        if wanted:
-            is_in_range = parse_range(wanted)
-            held = [each for each in held if is_in_range(parse_version(each[1].version))]
-        if not held:
-            raise UnknownTemplate(reference, self.versions(template_id))
-        return max(held, key=_rank)[1]
+    def _use(self, shelf: Shelf) -> None:
+        """From here on these are the templates. What was looked up and compiled before is forgotten: who is about to
+        use it has it in hand.
+        """
+        self._shelf = shelf
+        self._found: dict[str, PromptTemplate] = {}
+        self._programs: dict[str, Program] = {}
+        self._sandbox: PromptSandbox | None = None
+
+    def _check(self, shelf: Shelf, new: Held) -> None:
+        """Make sure that a template can be used as it is now, and so can those that have been used."""
+
+        def find(reference: str) -> PromptTemplate:
+            return _look_up(shelf, reference)
+
+        sandbox = make_prompt_sandbox(_Loader(find), self._max_seconds)
+        compile_program(new.template, sandbox, find)
+        for reference in self._programs:
+            template_id, _, version = reference.partition("@")
+            held = shelf.best(template_id, parse_range(version))
+            if held is not None:
+                compile_program(held.template, sandbox, find)
 
 
-def default_registry(folders: Iterable[Path] = ()) -> PromptRegistry:
+def default_registry(folders: Iterable[Path] = (), *, environment: str = "") -> PromptRegistry:
     """A new registry with the templates of the package and of these folders; a later folder hides an earlier one.
 
     Raises:
         PromptError: A folder is not there, or a file in one cannot be read.
     """
-    registry = PromptRegistry()
+    registry = PromptRegistry(environment=environment)
     for precedence, folder in enumerate([shipped_folder(), *folders], start=SHIPPED):
         registry.load(folder, precedence=precedence)
     return registry
@@ -182,32 +263,27 @@ def shipped_folder() -> Path:
 class _Loader(BaseLoader):
     """Gives Jinja the templates that others include."""
 
-    def __init__(self, registry: PromptRegistry) -> None:
-        self._registry = registry
+    def __init__(self, find: Callable[[str], PromptTemplate]) -> None:
+        self._find = find
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, None]:
-        return self._registry.get(template).source, None, None
+        return self._find(template).source, None, None
 
 
-def _rank(held: tuple[int, PromptTemplate]) -> tuple[Any, ...]:
-    """A pre-release is the latest version only where there is nothing else."""
-    precedence, template = held
-    version = parse_version(template.version)
-    return version.prerelease is None, precedence, version
+def _look_up(shelf: Shelf, reference: str) -> PromptTemplate:
+    template_id, _, wanted = reference.partition("@")
+    found = shelf.best(template_id, parse_range(wanted) if wanted else None)
+    if found is not None:
+        return found.template
+    if shelf.of(template_id):
+        raise UnknownTemplate(reference, _versions(shelf, template_id))
+    raise UnknownTemplate(template_id, tuple(shelf.ids()))
+
+
+def _versions(shelf: Shelf, template_id: str) -> tuple[str, ...]:
+    return tuple(sorted({held.template.version for held in shelf.of(template_id)}, key=parse_version))
 
 
 def _words(template: PromptTemplate) -> str:
-    parts = (template.id, template.name, template.description, template.task_type, template.domain, *template.tags)
-    return "\n".join(parts).casefold()
-
-
-def _text_of(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-        if len(content) > MAX_FILE_BYTES:
-            raise PromptError(f"{path}: the file is larger than {MAX_FILE_BYTES:,} bytes, and no prompt is.")
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise PromptError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
-    except UnicodeDecodeError as error:
-        raise PromptError(f"{path} cannot be read: byte {error.start} is not UTF-8. Save the file as UTF-8.") from error
+    says = (template.id, template.name, template.description, template.task_type, template.domain, *template.tags)
+    return "\n".join((*says, template.notes, template.source)).casefold()

@@ -54,6 +54,8 @@ class PromptTemplate(Frozen):
     tags: tuple[str, ...] = ()
     domain: str = ""
     """The field of work it is meant for; empty for all."""
+    environment: str = ""
+    """Where it is meant to be used, such as `dev` or `prod`; empty for everywhere."""
     variables: Mapping[VariableName, Variable] = Field(default_factory=dict[str, Variable])
     examples: tuple[Example, ...] = ()
     """What went in and what came out, to learn from; a template that extends this one has them, too."""

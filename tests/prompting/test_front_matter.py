@@ -15,6 +15,7 @@ task_type: summary
 description: Sums up a text.
 tags: [short, text]
 domain: news
+environment: dev
 variables:
   text: string
   sentences: {type: integer, default: 3, description: How many}
@@ -44,6 +45,7 @@ def test_file_is_read_whole() -> None:  # P-16
         "description": "Sums up a text.",
         "tags": ("short", "text"),
         "domain": "news",
+        "environment": "dev",
         "examples": ({"input": "A long text.", "output": "A short one.", "note": "It is short."},),
         "few_shot": {"rule": "similar", "most": 1, "pick": ()},
         "reasoning": True,
@@ -60,7 +62,7 @@ def test_file_is_read_whole() -> None:  # P-16
         "notes": "The number of sentences works better than a number of words.",
         "author": "Ada",
         "origin": "sum.md.j2",
-        "first_line": 21,
+        "first_line": 22,
     }
     assert template.variables["text"].is_required
     assert template.variables["sentences"].default == 3

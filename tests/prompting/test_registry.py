@@ -1,5 +1,6 @@
 """Templates by id and version, inheritance between them, and folders of them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,62 @@ def test_find_by_task_type() -> None:  # P-21
     assert registry.find_by_task_type("nothing") == ()
 
 
+def test_default_stands_in_for_an_unknown_kind_of_work() -> None:  # P-25
+    """A kind of work that no template is for is done with the default one."""
+    registry = registry_of(template("plain"), template("b", task_type="review"), template("a", task_type="review"))
+
+    assert registry.for_task_type("review", default="plain").id == "a"
+    assert registry.for_task_type("poetry", default="plain").id == "plain"
+    with pytest.raises(UnknownTemplate):
+        registry.for_task_type("poetry", default="nothing")
+
+
+def test_nearest_source_has_the_template_for_a_kind_of_work() -> None:
+    """What a project has for it goes before what the package has, whatever it is called."""
+    registry = registry_of(template("project", task_type="review"))
+    registry.register(template("a", task_type="review"), precedence=0)
+
+    assert registry.for_task_type("review", default="a").id == "project"
+
+
+def test_registration_is_kept() -> None:  # P-56
+    """Who registered a version, when and why; what is not said is what the template says itself."""
+    times = iter([datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)])
+    registry = PromptRegistry(clock=lambda: next(times))
+    registry.register(template("a", "x", version="1.10.0", author="Bo", notes="Shorter."))
+    registry.register(template("a", "y", version="1.9.0"), author="Ada", note="As it was.")
+
+    assert [(each.template.version, each.at.day, each.author, each.note) for each in registry.registrations("a")] == [
+        ("1.9.0", 2, "Ada", "As it was."),
+        ("1.10.0", 1, "Bo", "Shorter."),
+    ]
+    assert registry.registrations("b") == ()
+
+
+def test_environment_picks_its_variant() -> None:  # P-50
+    """A variant goes before what is meant for all, also a later version of it; the variants of others are not seen."""
+    several = (
+        template("a", "for all", version="1.1.0"),
+        template("a", "for dev", environment="dev"),
+        template("a", "for prod", environment="prod"),
+        template("only", "staging", environment="staging"),
+    )
+
+    texts = {name: PromptRegistry(several, environment=name).render("a")[0].content for name in ("", "dev", "prod")}
+
+    assert texts == {"": "for all", "dev": "for dev", "prod": "for prod"}
+    assert PromptRegistry(several, environment="dev").versions("a") == ("1.0.0", "1.1.0")
+    assert PromptRegistry(several, environment="dev").search(id="only") == ()
+
+
+def test_variant_of_the_package_does_not_displace_a_projects_template() -> None:
+    """The source decides before the environment does."""
+    registry = PromptRegistry([template("a", "the project's")], environment="dev")
+    registry.register(template("a", "the package's", environment="dev"), precedence=0)
+
+    assert registry.render("a")[0].content == "the project's"
+
+
 def test_search() -> None:  # P-22
     """Text is found in all that a template says of itself; the other conditions narrow it down."""
     registry = registry_of(
@@ -93,6 +150,9 @@ def test_search() -> None:  # P-22
     assert [found.id for found in registry.search(tag="brief")] == ["other", "short"]
     assert [found.id for found in registry.search("summar", domain="finance")] == ["long"]
     assert [found.id for found in registry.search(task_type="review")] == ["other"]
+    assert [found.id for found in registry.search(id="*o*")] == ["long", "other", "short"]
+    assert [found.id for found in registry.search(id="o*")] == ["other"]
+    assert [found.id for found in registry.search("HELLO {{")] == ["long", "other", "short"]
     assert len(registry.search()) == 3
 
 

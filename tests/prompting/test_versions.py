@@ -11,13 +11,13 @@ from agentic_prefect.prompting.versions import parse_range, parse_version
 @pytest.mark.parametrize(
     ("text", "full"), [("1.0", "1.0.0"), ("2", "2.0.0"), ("1.10.3", "1.10.3"), ("2.0.0-draft", "2.0.0-draft")]
 )
-def test_short_version_is_completed_with_zeros(text: str, full: str) -> None:
+def test_short_version_is_completed_with_zeros(text: str, full: str) -> None:  # P-55
     """Parts that are left out are 0."""
     assert str(parse_version(text)) == full
 
 
 @pytest.mark.parametrize("text", ["abc", "", "v1.0.0", "1.0.0.0", "01.0.0", "1.x"])
-def test_what_is_no_version_is_refused(text: str) -> None:
+def test_what_is_no_version_is_refused(text: str) -> None:  # P-55
     """The message shows the text and the right form."""
     with pytest.raises(PromptError, match=r"MAJOR\.MINOR\.PATCH, such as 1\.0\.0") as raised:
         parse_version(text)
