@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.agent import AgentSpec
-from agentic_prefect.models.chat import ChatRequest, ChatResponse, ModelSettings, OutputSchema
+from agentic_prefect.models.chat import ChatRequest, ChatResponse, KeptAnswer, ModelSettings, OutputSchema
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import Event
 from agentic_prefect.models.history import ANY, AnyEntry, EntryT, HistoryQuery, Metric, Summary
@@ -34,6 +34,26 @@ class Trail:
     def spent(self, usage: Usage) -> None:
         """Add what one call consumed."""
         self.usage = self.usage + usage
+
+
+class PaidCalls(Protocol):
+    """The model calls of one task that were answered, so that none is paid again after a failure or in another run."""
+
+    def recall(self, request: str) -> Awaitable[KeptAnswer | None]:
+        """The answer that this task was given to a request and that this attempt has not taken over yet.
+
+        Args:
+            request: The digest of what is asked, and of whom.
+        """
+        ...
+
+    def record(self, answer: KeptAnswer) -> None:
+        """Take note of an answer that has just come."""
+        ...
+
+    def keep(self) -> Awaitable[None]:
+        """Write down what was recorded. To be called before something else is begun that takes time or money."""
+        ...
 
 
 async def _nobody(intervention: Intervention) -> Decision:
@@ -67,6 +87,8 @@ class Work:
     run_id: str = ""
     """Id of the plan's run."""
     trail: Trail = field(default_factory=Trail)
+    paid: PaidCalls | None = None
+    """The answers that earlier attempts paid for; `None` takes none over."""
     stop_reason: Callable[[], str] = lambda: ""
     """Why the work is being cancelled; empty while it is not."""
     waiting: Callable[[str], AbstractContextManager[None]] = lambda why: nullcontext()

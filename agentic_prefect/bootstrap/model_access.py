@@ -11,6 +11,7 @@ from agentic_prefect.agents.runner import ModelRunner
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.llm.address import base_url_of, is_openai
+from agentic_prefect.llm.checkpoints import CheckpointedModels
 from agentic_prefect.llm.connections import DEFAULT_KEY_ENV, Connections
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.llm.local import service
@@ -149,8 +150,8 @@ class Ledgers:
 
 
 class PaidRunner:
-    """The built-in agent, whose calls are counted, paid out of the task's and the plan's budget, and wait for their
-    turn.
+    """The built-in agent, whose calls are counted, kept once they are answered, paid out of the task's and the plan's
+    budget, and wait for their turn.
     """
 
     def __init__(
@@ -167,8 +168,9 @@ class PaidRunner:
         """The model's answer."""
         paid = MeteredModels(self._directory, ledger=self._ledger_of(work), price=self._price)
         throttled = ThrottledModels(paid, self._throttle_of, work.waiting)
+        models = throttled if work.paid is None else CheckpointedModels(throttled, work.paid)
         turns = Turns(work.task_id, work.task.max_turns)
-        return await ModelRunner(CountedModels(throttled, turns)).run(prompt, work)
+        return await ModelRunner(CountedModels(models, turns)).run(prompt, work)
 
 
 def local_cache(settings: AgenticSettings) -> Path:

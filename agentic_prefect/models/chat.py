@@ -76,3 +76,17 @@ class ChatResponse(Frozen):
     usage: Usage = Usage(calls=1, cost_usd=None)
     finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
     response_id: str | None = None
+
+
+class KeptAnswer(Frozen):
+    """What a model answered to one request, kept so that the same request is not sent and paid again."""
+
+    request: str
+    """The digest of what was asked, and of whom."""
+    response: ChatResponse | None = None
+    """`None` for an answer of which the client itself made no response, such as an empty one."""
+    trouble: str = ""
+    """Why it made none."""
+    problems: tuple[str, ...] = ()
+    text: str = ""
+    """What was answered then."""

@@ -47,6 +47,7 @@ async def attempt(job: Job) -> TaskResult | State[TaskResult]:
         if job.stop_reason:
             return _stopped(job)
         result = job.failed(work, _as_timeout(error, deadline, work), started_at=started_at)
+        await job.keep_answers()
         return failed_state(result, will_retry=isinstance(job.decision, TryAgain))
 
 

@@ -23,9 +23,11 @@ from agentic_prefect.models.intervention import Intervention
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus, transition
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.policies.blame import answers_stand
 from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.policies.failure import Decision, GiveUp, TryAgain, decide, final_error, timeout_for
 from agentic_prefect.ports import TaskKind, Trail, Work
+from agentic_prefect.runtime.paid_calls import StoredCalls
 
 PREVIEW_CHARS = 120
 """How much of an output an event shows."""
@@ -43,6 +45,8 @@ class Job:
     notify: Callable[[Event], None]
     key: str | None = None
     """Where the result is kept for another run of the same work; `None` keeps none."""
+    paid: StoredCalls = field(default_factory=lambda: StoredCalls(None, look=False))
+    """The model calls that are answered and paid."""
     fault: Exception | None = None
     """Why the work cannot even be tried."""
     parent_run_id: str | None = None
@@ -83,12 +87,14 @@ class Job:
 
     def next_work(self) -> Work:
         """The work of the attempt that is about to start."""
+        self.paid.begin()
         self._unsettled = replace(
             self.work,
             attempt=self.attempt,
             history=self.history,
             timeout_s=timeout_for(self.work.task, self.history),
             trail=Trail(),
+            paid=self.paid,
             stop_reason=lambda: self.stop_reason,
             ask=self._ask,
         )
@@ -119,6 +125,13 @@ class Job:
         if isinstance(self.decision, GiveUp):
             data = final_error(data, history=self.history, exhausted=self.decision.exhausted)
         return self._result(work, TaskStatus.FAILED, error=self.disclosure.kept(data))
+
+    async def keep_answers(self) -> None:
+        """Keep what models answered in the attempt that failed last, unless the answers may be what it failed of."""
+        if self._failure is not None and answers_stand(self._failure.code):
+            await self.paid.keep()
+        else:
+            await self.paid.forget()
 
     def cancelled(self) -> TaskResult:
         """The result of a job that was stopped; what an attempt under way has consumed counts."""

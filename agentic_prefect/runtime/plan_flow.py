@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from prefect import flow
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from pydantic_core import to_jsonable_python
 
@@ -94,6 +94,7 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
         run_id=run_id,
         lineage=lineage_of(since.lineage, since.renewed, blueprint.graph),
         parent_run_id=parent.parent_run_id if parent else None,
+        is_new=_is_new(context.flow_run, record),
         url=run_url(run_id),
     )
     if parent is None:
@@ -122,6 +123,11 @@ async def start(
     content = plan.model_dump(mode="json", exclude_unset=True)
     about = record.model_dump(mode="json", exclude_defaults=True)
     return await cast("Awaitable[State[PlanResult]]", named(content, dict(inputs), about, return_state=True))
+
+
+def _is_new(flow_run: FlowRun, record: RunRecord) -> bool:
+    """Whether nothing of this run can have been done before. A deployment's run may have been retried or suspended."""
+    return not record.lineage and flow_run.deployment_id is None and flow_run.run_count <= 1
 
 
 def _lineage_within(plan: Plan, inputs: Mapping[str, Any]) -> str:

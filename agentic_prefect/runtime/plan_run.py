@@ -36,6 +36,7 @@ class PlanRun:
         run_id: str,
         lineage: Lineage,
         parent_run_id: str | None = None,
+        is_new: bool = False,
         url: str | None = None,
     ) -> None:
         self._blueprint, self._services = blueprint, services
@@ -46,7 +47,7 @@ class PlanRun:
         info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self.result or self._progress.results)
         self._dispatcher = Dispatcher(services.observers(info), disclosure=services.disclosure)
         desk = Desk(services.gate, self._dispatcher.notify, services.disclosure)
-        place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify, desk)
+        place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify, desk, is_new)
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
         self._is_budget_exceeded = self._is_time_up = False
         self.result: PlanResult | None = None

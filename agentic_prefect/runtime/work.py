@@ -23,6 +23,7 @@ from agentic_prefect.policies.failure import repairs_for, timeout_for
 from agentic_prefect.ports import TaskKind, Work
 from agentic_prefect.runtime.caching import content_key
 from agentic_prefect.runtime.job import Job
+from agentic_prefect.runtime.paid_calls import StoredCalls
 from agentic_prefect.runtime.services import Services
 
 
@@ -37,6 +38,8 @@ class Place:
     notify: Callable[[Event], None]
     desk: Desk | None = None
     """Where people are asked; `None` where nobody can be."""
+    is_new: bool = False
+    """Whether nothing can have been done of it before: it goes on from no run, and was never started before."""
 
 
 def job_for(
@@ -78,6 +81,7 @@ def job_for(
         draw=services.draw,
         notify=place.notify,
         key=key,
+        paid=StoredCalls(key, look=not place.is_new or start.before is not None),
         fault=fault,
         parent_run_id=place.parent_run_id,
         desk=place.desk,

@@ -64,6 +64,32 @@ def test_killed_at_every_task_and_resumed(tmp_path: Path, openai_env: ScriptedSe
     assert httpx.get(f"{prefect_server}/flow_runs/{killed[0]}").json()["state_type"] == "CRASHED"
 
 
+def test_killed_between_the_calls_of_a_task(
+    tmp_path: Path, cli: Command, openai_env: ScriptedServer, prefect_server: str
+) -> None:
+    """A task whose answer is sent back twice is killed during the third call: that one alone is made again."""
+    # A-56
+    out, events = tmp_path / "result.json", tmp_path / "events.jsonl"
+    task = {"id": "count", "description": "How many?", "output": {"type": "integer"},
+            "failure_policy": {"invalid_output": {"repair": 2}}}  # fmt: skip
+    plan = tmp_path / "counting.json"
+    plan.write_text(json.dumps({"name": "counting", "tasks": [task], "result": "{{ tasks.count.output }}"}))
+    openai_env.on("How many?", Reply.text("many"), Reply.text("very many"), Reply.hold(), Reply.text("7"))
+    process = subprocess.Popen(
+        [str(PROGRAM), "run", str(plan), "--model", "openai/scripted", "--stream", f"jsonl:{events}", "-q"],
+        cwd=tmp_path, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    openai_env.wait_for_requests(3, timeout_s=90)
+    process.kill()
+    process.wait()
+    done = cli("resume", json.loads(events.read_text().splitlines()[0])["run_id"], "-o", out, "-q")
+    result = PlanResult.model_validate_json(out.read_text())
+
+    assert done.code == 0, done.err
+    assert [len(each.body["messages"]) for each in openai_env.requests] == [2, 4, 6, 6]
+    assert (result.output, result.usage.calls) == (7, 1)
+
+
 def test_an_edited_plan_and_a_part_done_again(
     tmp_path: Path, cli: Command, plan_file: Path, openai_env: ScriptedServer, prefect_server: str
 ) -> None:

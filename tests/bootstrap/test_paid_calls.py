@@ -1,0 +1,110 @@
+"""Tasks that need several model calls: each answered call is a checkpoint, on a real server with real requests."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+
+from agentic_prefect import Plan, PlanResult, RunOptions, run_plan
+from agentic_prefect.testing import Fault, Reply, ScriptedServer, make_plan
+
+pytestmark = pytest.mark.prefect
+
+NUMBER: dict[str, Any] = {
+    "id": "count", "description": "How many?", "output": {"type": "integer"}, "retry": {"base_s": 0.01},
+}  # fmt: skip
+BAD, WORSE, GOOD = Reply.text("many"), Reply.text("very many"), Reply.text("7")
+
+
+def counting(**fields: Any) -> Plan:
+    """A plan of one task whose answer is to be a number, and is sent back twice if it is not."""
+    task = {**NUMBER, "failure_policy": {"invalid_output": {"repair": 2}}, **fields}
+    return make_plan(task, defaults={"model": "openai/scripted"}, result="{{ tasks.count.output }}")
+
+
+async def again(result: PlanResult, plan: Plan, **options: Any) -> PlanResult:
+    """Go on from a run."""
+    return await run_plan(plan, options=RunOptions(resume=result.run_id, **options))
+
+
+def turns(server: ScriptedServer) -> list[int]:
+    """How many messages each request had: a first question two, a first repair four, a second one six."""
+    return [len(each.body["messages"]) for each in server.requests]
+
+
+async def test_a_retry_goes_on_from_the_call_that_failed(openai_env: ScriptedServer) -> None:
+    """Two answers were paid when the provider broke down; the second attempt makes the third call alone."""
+    # A-56
+    openai_env.on("How many?", BAD, WORSE, Fault.server_error(), Fault.rate_limited(), GOOD)
+    result = await run_plan(counting())
+    task = result.results["count"]
+
+    assert turns(openai_env) == [2, 4, 6, 6, 6]
+    assert (result.output, task.attempts, task.usage.calls) == (7, 3, 5)
+
+
+async def test_an_answer_that_was_refused_is_not_taken_over_by_the_next_attempt(openai_env: ScriptedServer) -> None:
+    """An attempt that failed of its answers begins anew: else the next one would fail of them, too."""
+    openai_env.on("How many?", BAD, WORSE, GOOD)
+    plan = counting(failure_policy={"invalid_output": {"repair": 1, "retry": 1}})
+    result = await run_plan(plan)
+
+    assert turns(openai_env) == [2, 4, 2]
+    assert (result.output, result.results["count"].attempts) == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "sent"),
+    [(Fault.wrong_key(), [2, 4, 4]), (Fault.refusal(), [2, 4, 2])],
+    ids=["what came after", "the answers themselves"],
+)
+async def test_another_run_goes_on_from_the_call_that_failed(
+    openai_env: ScriptedServer, fault: Any, sent: list[int]
+) -> None:
+    """Unless the answers themselves are what it failed of; nothing but the calls of its own is counted for it."""
+    openai_env.on("How many?", BAD, fault, GOOD)
+    plan = counting()
+    first = await run_plan(plan)
+    second = await again(first, plan)
+
+    assert turns(openai_env) == sent
+    assert (first.successful, second.output) == (False, 7)
+    assert (first.usage.calls, second.usage.calls) == (2, len(sent) - 2)
+
+
+async def test_what_was_refused_in_one_run_does_not_come_back_in_a_third(openai_env: ScriptedServer) -> None:
+    """Calls that a run kept and a later one threw away are gone, those that lay behind them included."""
+    openai_env.on("How many?", BAD, WORSE, Fault.wrong_key(), Fault.refusal(), BAD, Fault.wrong_key(), GOOD)
+    plan = counting()
+    kept = await run_plan(plan)
+    thrown_away = await again(kept, plan)
+    kept_anew = await again(thrown_away, plan)
+    last = await again(kept_anew, plan)
+
+    assert turns(openai_env) == [2, 4, 6, 6, 2, 4, 4]
+    assert last.output == 7
+
+
+async def test_another_model_or_question_pays_anew(openai_env: ScriptedServer) -> None:
+    """An answered call is taken over by the same request alone."""
+    openai_env.on("How many?", BAD, Fault.wrong_key(), GOOD)
+    first = await run_plan(counting())
+    second = await again(first, counting(model="openai/other"))
+
+    assert turns(openai_env) == [2, 4, 2]
+    assert second.output == 7
+
+
+async def test_a_task_of_a_single_call_writes_nothing_besides_its_result(
+    openai_env: ScriptedServer, tmp_path: Path
+) -> None:
+    """Checkpoints cost those that need them: two calls leave the first one behind, in a file of its own."""
+    openai_env.on("How many?", GOOD, BAD, GOOD)
+    kept: list[int] = []
+    for _ in range(2):
+        with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path / str(len(kept))}):
+            await run_plan(counting())
+        kept.append(len([*(tmp_path / str(len(kept))).glob("*-call-*")]))
+
+    assert kept == [0, 1]
