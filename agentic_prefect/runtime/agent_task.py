@@ -1,6 +1,7 @@
 """The Prefect task that executes agent tasks, with retries, waits and hooks as Prefect shows them."""
 
 import asyncio
+import copy
 import logging
 from collections.abc import Sequence
 from typing import Any, cast
@@ -26,10 +27,14 @@ from agentic_prefect.runtime.states import result_of
 HOOK_PREFIX = "agentic_"
 
 
-@task(name="agent-task")
+@task(name="agent-task", retry_delay_seconds=1, persist_result=False, result_serializer="json")
 async def run_attempt(job: Job) -> Any:
     """One attempt at an agent task."""
     return await attempt(job)
+
+
+_kept_attempt = run_attempt.with_options(persist_result=True)
+"""The same, for work that has a key."""
 
 
 @task(name="skipped", persist_result=False)
@@ -82,9 +87,7 @@ async def execute(
     Returns:
         The result, and the state of the task run.
     """
-    configured = _configured(job, label)
-    if tags:
-        configured = configured.with_options(tags=list(tags))
+    configured = _configured(job, label, tags)
     try:
         state = await _run(configured, after, job=job)
     except asyncio.CancelledError:
@@ -122,8 +125,11 @@ def _name(label: str) -> str:
     return label.replace("{", "(").replace("}", ")")
 
 
-def _configured(job: Job, label: str) -> Task[..., Any]:
-    """A copy of the Prefect task for this job alone: its retry delay is set anew after each failed attempt."""
+def _configured(job: Job, label: str, tags: Sequence[str]) -> Task[..., Any]:
+    """A copy of the Prefect task for this job alone: its retry delay is set anew after each failed attempt.
+
+    `with_options` would read and hash the source of the function again for every task of a plan.
+    """
 
     # Prefect accepts only a plain function here: a bound method or a partial silently means "never retry".
     def should_retry(prefect_task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -144,19 +150,16 @@ def _configured(job: Job, label: str) -> Task[..., Any]:
     async def agentic_on_end(_: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
         job.ended(await result_of(state, job))
 
-    return run_attempt.with_options(
-        task_run_name=_name(label),
-        # One more than can be granted: the engine does not ask about the last failure once retries are used up.
-        retries=most_retries(job.work.task) + 1,
-        retry_delay_seconds=1,
-        retry_condition_fn=should_retry,
-        on_running=[agentic_on_running],
-        on_completion=[agentic_on_end],
-        on_failure=[agentic_on_end],
-        cache_policy=FixedKey(value=job.key),
-        persist_result=job.key is not None,
-        result_serializer="json",
-    )
+    configured = copy.copy(_kept_attempt if job.key is not None else run_attempt)
+    configured.task_run_name, configured.tags = _name(label), set(tags)
+    # One more than can be granted: the engine does not ask about the last failure once retries are used up.
+    configured.retries = most_retries(job.work.task) + 1
+    configured.retry_condition_fn = should_retry
+    configured.on_running_hooks = [agentic_on_running]
+    configured.on_completion_hooks = configured.on_failure_hooks = [agentic_on_end]
+    if job.key is not None:
+        configured.cache_policy = FixedKey(value=job.key)
+    return configured
 
 
 def _record_cancelled(task_run: TaskRun | None, state: State[Any]) -> None:

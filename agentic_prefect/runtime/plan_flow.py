@@ -12,6 +12,7 @@ from typing import Any, cast
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
+from prefect.utilities.annotations import quote
 from pydantic_core import to_jsonable_python
 
 from agentic_prefect.errors import AgenticError, PlanInvalid
@@ -122,7 +123,8 @@ async def start(
     named.serialize_parameters = _without_secrets
     content = plan.model_dump(mode="json", exclude_unset=True)
     about = record.model_dump(mode="json", exclude_defaults=True)
-    return await cast("Awaitable[State[PlanResult]]", named(content, dict(inputs), about, return_state=True))
+    # Prefect looks through a plan for the results of tasks unless it is told that there are none.
+    return await cast("Awaitable[State[PlanResult]]", named(quote(content), dict(inputs), about, return_state=True))
 
 
 def _is_new(flow_run: FlowRun, record: RunRecord) -> bool:
@@ -149,7 +151,9 @@ def _lineage_within(plan: Plan, inputs: Mapping[str, Any]) -> str:
 
 def _without_secrets(parameters: dict[str, Any]) -> dict[str, Any]:
     """What the server keeps; the run itself is given the parameters as they are."""
-    return current_disclosure().redacted(to_jsonable_python(parameters))
+    plan = cast("object", parameters["plan"])
+    plain = {**parameters, "plan": cast("quote[Any]", plan).unwrap() if isinstance(plan, quote) else plan}
+    return current_disclosure().redacted(to_jsonable_python(plain))
 
 
 async def result_in(state: State[PlanResult]) -> PlanResult:

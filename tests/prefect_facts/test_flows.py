@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlo
 from prefect.context import FlowRunContext
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
+from prefect.utilities.annotations import quote
 
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus
@@ -47,6 +48,24 @@ async def test_the_way_parameters_become_data_can_be_replaced(prefect_server: st
         seen = await client.read_flow_run(made)
 
     assert seen.parameters == {"value": "plain x"}
+
+
+async def test_a_quoted_parameter_reaches_the_flow_as_it_is(prefect_server: str) -> None:
+    """Prefect takes the quotes off, and looks through nothing within them."""
+    stored: list[object] = []
+
+    @flow(validate_parameters=False)
+    async def own(value: Any) -> bool:
+        return value is content
+
+    def plain(parameters: dict[str, Any]) -> dict[str, Any]:
+        stored.append(parameters["value"])
+        return {}
+
+    own.serialize_parameters = cast("Callable[..., Any]", plain)
+    content = {"nested": [1, 2]}
+    assert await own(quote(content)) is True
+    assert stored == [quote(content)]
 
 
 async def test_a_completed_subflow_of_a_retried_flow_comes_back_as_plain_data(prefect_server: str) -> None:

@@ -3,6 +3,7 @@ upgrade of Prefect says which part of `agentic_prefect.runtime` has to be looked
 """
 
 import asyncio
+import copy
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -129,6 +130,27 @@ async def test_the_delay_is_read_after_the_condition_was_asked(prefect_server: s
     assert await within(once) == "FAILED"
     assert delays == [0.01]
     assert "AwaitingRetry" in await states_of(await named_run(name), "Failed")
+
+
+async def test_a_copied_task_has_settings_of_its_own(prefect_server: str) -> None:
+    """A shallow copy of a task is as good as `with_options`, which reads and hashes the function's source anew."""
+    heard: list[str] = []
+
+    @task(retries=0, persist_result=True)
+    async def original() -> str:
+        return "made"
+
+    def hook(_: Task[..., Any], run: TaskRun, __: State[Any]) -> None:
+        heard.append(run.name)
+
+    own = copy.copy(original)
+    own.task_run_name, own.tags = "copied", {"mine"}
+    own.on_completion_hooks = [hook]
+    assert await within(own) == await within(original) == "made"
+    assert heard == ["copied"]
+    assert (await named_run("copied")).tags == ["mine"]
+    assert original.tags == set()
+    assert own.task_key == original.task_key
 
 
 async def test_on_running_is_called_for_each_attempt(prefect_server: str) -> None:
