@@ -198,7 +198,7 @@ class Opening:
 class HumanGate(Protocol):
     """A way to ask people."""
 
-    def ask(self, intervention: Intervention, opened: Callable[[Opening], None]) -> Awaitable[Decision]:
+    def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Awaitable[Decision]:
         """What people decided, or the intervention's default once its deadline has passed.
 
         Called within the run's own flow, so that it may start a subflow. It is cancelled when the answer is no longer
@@ -206,7 +206,8 @@ class HumanGate(Protocol):
 
         Args:
             intervention: What is asked.
-            opened: To be called as soon as somebody can answer, and once more when the question is escalated.
+            told: To be called as soon as somebody can answer, once more when the question is escalated, and with each
+                vote while more are needed.
         """
         ...
 

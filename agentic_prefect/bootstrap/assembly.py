@@ -176,11 +176,11 @@ class Assembly:
 class _GateOnDemand:
     """Asks people through Prefect, whose forms take a fifth of a second to load: most runs ask nobody."""
 
-    async def ask(self, intervention: Intervention, opened: Callable[[Opening], None]) -> Decision:
+    async def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
         # Loaded with the first question, see above.
         from agentic_prefect.interventions.prefect_gate import PrefectGate
 
-        return await PrefectGate(_now, run_url).ask(intervention, opened)
+        return await PrefectGate(_now, run_url).ask(intervention, told)
 
 
 def _now() -> datetime:

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from agentic_prefect.models.events import Event, InterventionExpired, InterventionRequested, InterventionResolved
+from agentic_prefect.models.events import (
+    Event,
+    InterventionExpired,
+    InterventionRequested,
+    InterventionResolved,
+    InterventionVoted,
+)
 from agentic_prefect.models.intervention import BY_NOBODY, Decision, Intervention
 from agentic_prefect.policies.asking import default_decision
 from agentic_prefect.policies.disclosure import Disclosure
@@ -29,15 +35,20 @@ class Desk:
             place: Gives the fields that every event of a task carries.
         """
 
-        def opened(opening: Opening) -> None:
-            self.notify(_requested(intervention, opening, place()))
+        def about(decision: Decision) -> dict[str, Any]:
+            return {**place(), "intervention_id": intervention.id, "action": decision.action}
 
-        decision = await self.gate.ask(self.disclosure.asked(intervention), opened)
-        about: dict[str, Any] = {**place(), "intervention_id": intervention.id, "action": decision.action}
+        def told(what: Opening | Decision) -> None:
+            if isinstance(what, Opening):
+                self.notify(_requested(intervention, what, place()))
+            else:
+                self.notify(InterventionVoted(**about(what), comment=what.comment, by=what.by))
+
+        decision = await self.gate.ask(self.disclosure.asked(intervention), told)
         if decision.by_a_person:
-            self.notify(InterventionResolved(**about, comment=decision.comment, by=decision.by))
+            self.notify(InterventionResolved(**about(decision), comment=decision.comment, by=decision.by))
         else:
-            self.notify(InterventionExpired(**about, reason=decision.comment))
+            self.notify(InterventionExpired(**about(decision), reason=decision.comment))
         return decision
 
 
@@ -51,9 +62,9 @@ class Nobody:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
 
-    async def ask(self, intervention: Intervention, opened: Callable[[Opening], None]) -> Decision:
+    async def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
         """The default decision."""
-        opened(Opening())
+        told(Opening())
         return default_decision(intervention, by=BY_NOBODY, now=self._clock())
 
 
@@ -64,6 +75,7 @@ def _requested(intervention: Intervention, opening: Opening, place: Mapping[str,
         question=intervention.question,
         error=intervention.error,
         actions=intervention.actions,
+        suggested=intervention.suggested,
         priority="critical" if opening.escalated else intervention.priority,
         deadline_s=intervention.asking.deadline_s,
         default=intervention.asking.default,

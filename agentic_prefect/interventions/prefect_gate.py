@@ -37,7 +37,7 @@ class _Asked:
     """A question under way, and what has been said to it."""
 
     intervention: Intervention
-    opened: Callable[[Opening], None]
+    told: Callable[[Opening | Decision], None]
     clock: Callable[[], datetime]
     page: Callable[[str], str | None]
     votes: list[Decision] = field(default_factory=list[Decision])
@@ -65,9 +65,9 @@ class PrefectGate:
     def __init__(self, clock: Callable[[], datetime], page: Callable[[str], str | None]) -> None:
         self._clock, self._page = clock, page
 
-    async def ask(self, intervention: Intervention, opened: Callable[[Opening], None]) -> Decision:
+    async def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
         """What people decided, or the default decision after the deadline."""
-        token = _asked.set(_Asked(intervention, opened, self._clock, self._page))
+        token = _asked.set(_Asked(intervention, told, self._clock, self._page))
         name = f"ask: {intervention.task_id}".replace("{", "(").replace("}", ")")
         try:
             state = cast(
@@ -104,7 +104,7 @@ async def ask_a_person(intervention: dict[str, Any]) -> Any:
 async def _decided(asked: _Asked) -> Decision:
     run_id = _run_id()
     asked.since = asked.clock()
-    asked.opened(Opening(run_id, asked.page(run_id)))
+    asked.told(Opening(run_id, asked.page(run_id)))
     escalation = asyncio.create_task(_escalate(asked, run_id))
     remark, number = "", 0
     try:
@@ -126,6 +126,7 @@ async def _decided(asked: _Asked) -> Decision:
             decision = settled_by(asked.votes, asked.intervention.asking)
             if decision is not None:
                 return decision
+            asked.told(vote)
     except TimeoutError:
         return default_decision(asked.intervention, by=BY_DEADLINE, now=asked.clock())
     finally:
@@ -145,7 +146,7 @@ async def _escalate(asked: _Asked, run_id: str) -> None:
     after = asked.intervention.asking.escalate_after_s
     if after is not None:
         await asyncio.sleep(after)
-        asked.opened(Opening(run_id, asked.page(run_id), escalated=True))
+        asked.told(Opening(run_id, asked.page(run_id), escalated=True))
 
 
 async def _check_secret(answer: Answer) -> None:

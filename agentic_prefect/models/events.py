@@ -139,6 +139,8 @@ class InterventionRequested(InterventionEventBase):
     error: TaskError | None = None
     actions: tuple[DecisionAction, ...]
     """What may be decided; the likeliest to help first."""
+    suggested: tuple[DecisionAction, ...] = ()
+    """Those of the actions that help against this kind of error."""
     priority: Priority
     deadline_s: float | None = None
     """Seconds until the default is taken; `None` waits without end."""
@@ -150,6 +152,15 @@ class InterventionRequested(InterventionEventBase):
     """The flow run that waits for the answer; `None` when the question is asked elsewhere."""
     url: str | None = None
     """Where to answer; `None` when there is no page for it."""
+
+
+class InterventionVoted(InterventionEventBase):
+    """One of several people who must agree decided; more are needed."""
+
+    name: Literal["agentic.intervention.voted"] = "agentic.intervention.voted"
+    action: DecisionAction
+    comment: str = ""
+    by: str = ""
 
 
 class InterventionResolved(InterventionEventBase):
@@ -186,6 +197,7 @@ Event = Annotated[
     | TaskSkipped
     | TaskFallback
     | InterventionRequested
+    | InterventionVoted
     | InterventionResolved
     | InterventionExpired,
     Field(discriminator="name"),

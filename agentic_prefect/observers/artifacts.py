@@ -17,7 +17,7 @@ from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.observers.artifact_writer import ArtifactWriter, Sheet
 from agentic_prefect.policies.disclosure import Disclosure
-from agentic_prefect.reports import markdown
+from agentic_prefect.reports import markdown, questions
 from agentic_prefect.reports.live import LiveRun
 from agentic_prefect.reports.model import PlanReport, TaskRow, report_of
 from agentic_prefect.reports.serialized import task_table
@@ -44,8 +44,9 @@ class ArtifactsNotWritten(RetryableError):
 class ArtifactObserver:
     """Keeps the artifacts of one plan's run.
 
-    `plan-progress` and `plan-report` are kept current while the plan runs; `plan-tasks` and `plan-prompts` are written
-    at its end; a `task-error` is attached to the task run of each failed task. Hearing an event costs next to nothing:
+    `plan-progress` and `plan-report` are kept current while the plan runs, and so is `plan-questions` where people are
+    asked; `plan-tasks` and `plan-prompts` are written at its end; a `task-error` is attached to the task run of each
+    failed task. Hearing an event costs next to nothing:
     everything is written in `flush`.
 
     Args:
@@ -73,6 +74,7 @@ class ArtifactObserver:
     ) -> None:
         self._plan, self._snapshot, self._url = plan, snapshot, url
         self._live = LiveRun(run_id)
+        self._asked = questions.Record()
         self._writer = ArtifactWriter(UUID(str(flow_run_id)), disclosure)
         self._every_s, self._clock = every_s, clock
         self._not_before: float | None = None
@@ -84,6 +86,7 @@ class ArtifactObserver:
         """Remember what happened."""
         if self._live.hear(event):
             self._changed = True
+            self._asked.hear(event)
             if isinstance(event, TaskFailed):
                 self._failed[event.task_id] = None
 
@@ -114,6 +117,9 @@ class ArtifactObserver:
             Sheet("plan-progress", "progress", float(self._percent), card),
             Sheet("plan-report", "markdown", markdown.report(page), card),
         ]
+        if self._asked:
+            told = questions.page(self._asked)
+            sheets.append(Sheet("plan-questions", "markdown", told, questions.headline(self._asked)))
         if ended:
             table = json.dumps(task_table(page)[:MAX_TABLE_ROWS])
             sheets += [
@@ -123,8 +129,8 @@ class ArtifactObserver:
         known = results.results if isinstance(results, PlanResult) else results
         rows = {row.id: row for row in page.tasks}
         spread = {row.id.partition("[")[0] for row in page.tasks if row.is_item}
-        told = [name for name in self._failed if name in rows and name not in spread and (ended or name in known)]
-        return [*sheets, *(self._task_error(rows[name]) for name in told[:MAX_TASK_ERRORS])]
+        failed = [name for name in self._failed if name in rows and name not in spread and (ended or name in known)]
+        return [*sheets, *(self._task_error(rows[name]) for name in failed[:MAX_TASK_ERRORS])]
 
     def _task_error(self, row: TaskRow) -> Sheet:
         heard = self._live.tasks[row.id]

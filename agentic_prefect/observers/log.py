@@ -8,6 +8,7 @@ from agentic_prefect.models.events import (
     InterventionExpired,
     InterventionRequested,
     InterventionResolved,
+    InterventionVoted,
     PlanBudgetExceeded,
     PlanCancelled,
     PlanCompleted,
@@ -63,13 +64,15 @@ def _line(event: Event) -> tuple[int, str]:
                 f"Plan {event.plan!r} has reached its budget at task {event.task_id!r}, having used "
                 f"{spent(event.usage)}: {_cut(event.reason)}"
             )
-        case InterventionRequested() | InterventionResolved() | InterventionExpired():
+        case InterventionRequested() | InterventionVoted() | InterventionResolved() | InterventionExpired():
             return _question_line(event)
         case _:
             return _task_line(event)
 
 
-def _question_line(event: InterventionRequested | InterventionResolved | InterventionExpired) -> tuple[int, str]:
+def _question_line(
+    event: InterventionRequested | InterventionVoted | InterventionResolved | InterventionExpired,
+) -> tuple[int, str]:
     match event:
         case InterventionRequested():
             again = " still" if event.escalated else ""
@@ -83,6 +86,9 @@ def _question_line(event: InterventionRequested | InterventionResolved | Interve
             return logging.WARNING, (
                 f"Task {event.task_id!r}{again} waits for a person: {_cut(event.question)} Answer{limit}{where}{how}"
             )
+        case InterventionVoted():
+            who, action = event.by or "somebody", event.action.replace("_", " ")
+            return logging.INFO, f"Task {event.task_id!r}: {who} decided {action!r}; more people are needed"
         case InterventionResolved():
             said = f": {_cut(event.comment)}" if event.comment else ""
             who = event.by or "somebody"

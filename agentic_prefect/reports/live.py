@@ -12,6 +12,7 @@ from agentic_prefect.models.events import (
     InterventionExpired,
     InterventionRequested,
     InterventionResolved,
+    InterventionVoted,
     PlanBudgetExceeded,
     PlanCancelled,
     PlanCompleted,
@@ -96,7 +97,7 @@ class LiveRun:
                 self._end(event.at, PlanStatus.CANCELLED, event.reason)
             case PlanBudgetExceeded():
                 self.reason = event.reason
-            case InterventionRequested() | InterventionResolved() | InterventionExpired():
+            case InterventionRequested() | InterventionVoted() | InterventionResolved() | InterventionExpired():
                 old = self._tasks.get(event.task_id, LiveTask())
                 self._tasks[event.task_id] = old.model_copy(update={"reason": _said(event)})
             case _:
@@ -111,10 +112,12 @@ class LiveRun:
         self.ended_at, self.status, self.reason = at, status, reason
 
 
-def _said(event: InterventionRequested | InterventionResolved | InterventionExpired) -> str:
+def _said(event: InterventionRequested | InterventionVoted | InterventionResolved | InterventionExpired) -> str:
     match event:
         case InterventionRequested():
             return f"waits for a person: {event.question}"
+        case InterventionVoted():
+            return f"waits for more people: {event.by or 'somebody'} decided {event.action.replace('_', ' ')!r}"
         case InterventionResolved():
             comment = f": {event.comment}" if event.comment else ""
             return f"{event.by or 'a person'} decided {event.action.replace('_', ' ')!r}{comment}"

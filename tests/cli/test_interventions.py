@@ -1,11 +1,13 @@
 """People asked and answering on the command line."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from agentic_prefect.models.result import PlanResult
@@ -64,8 +66,8 @@ def test_a_run_asks_at_its_terminal(start: Start, plan: Path, tmp_path: Path, pr
 
 
 def test_another_process_answers(plan: Path, tmp_path: Path, cli: Command, prefect_server: str) -> None:
-    """`interventions list`, `show` and `respond` find the questions of any run and answer them."""
-    # U-06
+    """`interventions list`, `show` and `respond` find the questions of any run and answer them; all is on record."""
+    # F-33 F-32 U-10
     out = tmp_path / "result.json"
     run = subprocess.Popen(
         [str(PROGRAM), "run", str(plan), "-o", str(out), "--stream", "jsonl:-"],
@@ -106,6 +108,11 @@ def test_another_process_answers(plan: Path, tmp_path: Path, cli: Command, prefe
     assert (result.results["ok"].decisions[0].by, result.results["ok"].decisions[0].comment) == ("ann", "fine")
     assert gone.code == 2
     assert "Traceback" not in gone.err
+    record = _record(result.run_id)
+    assert record.index("Which address?") > record.index("Publish the report?")
+    assert "- Task: ok\n- Error: none; the task is a question\n- Suggested: approve, reject, abort\n" in record
+    assert "- Priority: normal\n- Id: " in record
+    assert re.search(r"2\. .* UTC: ann decided approve: fine", record)
 
 
 def test_without_a_server_and_a_terminal_the_default_holds(program: Command, tmp_path: Path) -> None:
@@ -140,6 +147,14 @@ def test_a_wrong_plan_about_people_is_refused(cli: Command, tmp_path: Path) -> N
         "only kind 'human' reads `ask`",
     ):
         assert said in done.out + done.err
+
+
+def _record(run_id: str) -> str:
+    """What a run's artifact tells of its questions."""
+    with httpx.Client(base_url=os.environ["PREFECT_API_URL"]) as client:
+        of_run = {"artifacts": {"key": {"any_": ["plan-questions"]}}, "flow_runs": {"id": {"any_": [run_id]}}}
+        (artifact,) = client.post("/artifacts/filter", json=of_run).json()
+    return str(artifact["data"])
 
 
 def _asked(events: Any) -> str:

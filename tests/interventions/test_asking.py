@@ -1,6 +1,7 @@
 """People asked on a real Prefect server, and their answers."""
 
 import asyncio
+import json
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,7 +17,7 @@ from agentic_prefect.interventions import inbox
 from agentic_prefect.interventions.inbox import Waiting
 from agentic_prefect.interventions.prefect_gate import PrefectGate
 from agentic_prefect.models.result import PlanResult
-from agentic_prefect.models.status import PlanStatus
+from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.plans.answers import Answer, AnswerRefused
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.testing.builders import make_plan
@@ -125,6 +126,7 @@ async def test_an_edited_input(asking: Bench) -> None:
 
 async def test_nobody_answers_in_time(asking: Bench) -> None:
     """After the deadline the default holds, on record as such, and the run that waited says so."""
+    # F-36
     plan = make_plan({"id": "a", "on_failure": {"ask_human": {"deadline_s": 1, "default": "continue"}}})
     result = await asking.run(plan, a=fails(Refused("no")))
     decided = result.results["a"].decisions[0]
@@ -196,7 +198,8 @@ async def test_an_approval_refused(asking: Bench, decision: str, code: str, stat
 
 
 async def test_two_of_three_must_agree(asking: Bench) -> None:
-    """An approval by two needs two people: the same name does not count twice."""
+    """An approval by two needs two people: the same name does not count twice, and each vote is announced."""
+    # U-10
     plan = make_plan(
         {"id": "ok", "kind": "human", "description": "Pay?", "ask": {"approvals": 2, "reviewers": 3}},
     )
@@ -218,10 +221,14 @@ async def test_two_of_three_must_agree(asking: Bench) -> None:
     result = await alongside(asking.run(plan), answer())
 
     assert result.output == {"approved": True, "by": "ann, bea", "comment": "ann: fine · bea: fine"}
+    told = [event for event in asking.observer.events if event.name.startswith("agentic.intervention.")]
+    assert [event.name.rpartition(".")[2] for event in told] == ["requested", "voted", "resolved"]
+    assert [getattr(event, "by", "") for event in told] == ["", "ann", "ann, bea"]
 
 
 async def test_a_question_is_escalated(asking: Bench) -> None:
     """A question that waits too long is announced anew, as critical."""
+    # U-10
     ask = {"escalate_after_s": 0.5, "deadline_s": 2.5, "default": "approve"}
     plan = make_plan({"id": "ok", "kind": "human", "description": "Pay?", "ask": ask})
     result = await asking.run(plan)
@@ -230,6 +237,58 @@ async def test_a_question_is_escalated(asking: Bench) -> None:
     assert [(each.escalated, each.priority) for each in asked] == [(False, "normal"), (True, "critical")]
     assert result.output["approved"] is True
     assert result.results["ok"].decisions[0].by == "deadline"
+
+
+async def test_a_form_for_every_decision(asking: Bench) -> None:
+    """Six questions wait at once; what is filled into their forms in the UI has six outcomes."""
+    # F-35
+    ask = {"ask_human": {"fallback": ["stand_in"]}}
+    ids = ("again", "edited", "supplied", "skipped", "replaced", "aborted")
+    plan = make_plan(*({"id": each, "input": "old", "on_failure": ask} for each in ids), {"id": "stand_in"})
+    filled: dict[str, dict[str, Any]] = {
+        "again": {"decision": "retry"},
+        "edited": {"decision": "edit_input", "input": '"new"'},
+        "supplied": {"decision": "supply_output", "output": "by hand"},
+        "skipped": {"decision": "skip", "comment": "not needed", "by": "ann"},
+        "replaced": {"decision": "fallback"},
+        "aborted": {"decision": "abort", "comment": "enough"},
+    }
+
+    async def answer() -> None:
+        waiting = {each: await question(asking, each) for each in ids}
+        schema = await form_of(waiting["again"].run_id)
+        assert set(schema["properties"]) == {"decision", "output", "input", "comment", "by"}
+        assert set(schema["properties"]["decision"]["enum"]) == {
+            "fallback", "retry", "edit_input", "supply_output", "skip", "continue", "fail", "abort",
+        }  # fmt: skip
+        async with get_client() as client:
+            for each in ids:
+                if each == "aborted":
+                    await eventually(lambda: ended("again", "edited", "supplied", "skipped", "stand_in"))
+                await client.resume_flow_run(UUID(waiting[each].run_id), run_input=filled[each])
+
+    async def ended(*names: str) -> bool:
+        over = {TaskStatus.COMPLETED, TaskStatus.SKIPPED}
+        return all(asking.observer.statuses(each)[-1:] and asking.observer.statuses(each)[-1] in over for each in names)
+
+    once = {each: fails(Refused("no")) for each in ids}
+    result = await alongside(asking.run(plan, **once), answer())
+    by_id = result.results
+
+    assert [by_id[each].output for each in ("again", "edited", "supplied")] == ["fine", "fine", "by hand"]
+    assert [work.input for work in asking.kind.works if work.task_id == "edited"] == ["old", "new"]
+    assert (by_id["skipped"].status, by_id["skipped"].reason) == ("skipped", "ann skipped it: not needed")
+    assert result.result_of("replaced").output == "stand_in"
+    assert (result.status, result.reason) == (
+        PlanStatus.FAILED, "a person aborted the plan after 'aborted' had failed: enough",
+    )  # fmt: skip
+
+
+async def form_of(run_id: str) -> dict[str, Any]:
+    """The form that the server keeps for a paused run."""
+    async with get_client() as client:
+        answer = await client._client.post(f"/flow_runs/{run_id}/input/filter", json={"prefix": "paused", "limit": 20})
+    return next(json.loads(each["value"]) for each in answer.json() if each["key"].endswith("-schema"))
 
 
 async def test_cancelling_withdraws_the_question(asking: Bench) -> None:
