@@ -177,10 +177,14 @@ class _GateOnDemand:
     """Asks people through Prefect, whose forms take a fifth of a second to load: most runs ask nobody."""
 
     async def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
+        return await self._gate.ask(intervention, told)
+
+    @cached_property
+    def _gate(self) -> HumanGate:
         # Loaded with the first question, see above.
         from agentic_prefect.interventions.prefect_gate import PrefectGate
 
-        return await PrefectGate(_now, run_url).ask(intervention, told)
+        return PrefectGate(_now, run_url)
 
 
 def _now() -> datetime:

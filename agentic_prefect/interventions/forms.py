@@ -22,13 +22,20 @@ KEYED = frozenset({ErrorCode.AUTHENTICATION, ErrorCode.PERMISSION})
 """Errors that a new key may mend."""
 
 
-def form_for(intervention: Intervention, *, remark: str = "", votes: Sequence[Decision] = ()) -> type[RunInput]:
+def form_for(
+    intervention: Intervention,
+    *,
+    remark: str = "",
+    votes: Sequence[Decision] = (),
+    base: type[RunInput] = RunInput,
+) -> type[RunInput]:
     """The form of a question.
 
     Args:
         intervention: What is asked.
         remark: What was wrong with the answer before; empty the first time.
         votes: What others decided before.
+        base: What kind of form it is.
     """
     fields: dict[str, Any] = {
         "decision": (_choice(intervention.actions), Field(title="Decision", description=_MEANING))
@@ -50,7 +57,7 @@ def form_for(intervention: Intervention, *, remark: str = "", votes: Sequence[De
         )
     fields["comment"] = _text("Comment", "Why; it is kept with the decision.")
     fields["by"] = _text("Your name", "It is kept with the decision.")
-    form = create_model(f"Answer_{len(votes)}", __base__=RunInput, **fields)
+    form = create_model(f"Answer_{len(votes)}", __base__=base, **fields)
     return form.with_initial_data(description=description(intervention, remark=remark, votes=votes))
 
 

@@ -1,18 +1,20 @@
 """Asks people through Prefect: a small flow run per question pauses itself, and the UI shows its form."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from prefect import flow
 from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.flow_runs import apause_flow_run
-from prefect.input import RunInput
+from prefect.input import Keyset, RunInput
 from prefect.states import Cancelled, Completed
 from pydantic import ValidationError
 
@@ -40,8 +42,11 @@ class _Asked:
     told: Callable[[Opening | Decision], None]
     clock: Callable[[], datetime]
     page: Callable[[str], str | None]
+    form_is_there: Callable[[], None]
+    """To be called as soon as the server has the form."""
     votes: list[Decision] = field(default_factory=list[Decision])
     since: datetime | None = None
+    is_announced: bool = False
 
     def left_s(self) -> float:
         """Seconds until the deadline."""
@@ -50,8 +55,25 @@ class _Asked:
             return deadline or WITHOUT_END_S
         return deadline - (self.clock() - self.since).total_seconds()
 
+    def announce(self, run_id: str, *, escalated: bool = False) -> None:
+        """Let it be known that somebody can answer."""
+        self.told(Opening(run_id, self.page(run_id), escalated=escalated))
+
 
 _asked: ContextVar[_Asked] = ContextVar("agentic_prefect_asked")
+
+
+class _Form(RunInput):
+    """A form that is announced once the server has it: who hears of it can answer."""
+
+    @classmethod
+    async def asave(cls, keyset: Keyset, flow_run_id: UUID | None = None) -> None:
+        await super().asave(keyset, flow_run_id)
+        asked = _asked.get()
+        asked.form_is_there()
+        if not asked.is_announced:
+            asked.is_announced = True
+            asked.announce(_run_id())
 
 
 class PrefectGate:
@@ -64,10 +86,15 @@ class PrefectGate:
 
     def __init__(self, clock: Callable[[], datetime], page: Callable[[str], str | None]) -> None:
         self._clock, self._page = clock, page
+        # A server on SQLite refuses several new runs at once for a moment, and Prefect's client then waits for seconds.
+        self._one_opens = asyncio.Lock()
 
     async def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
         """What people decided, or the default decision after the deadline."""
-        token = _asked.set(_Asked(intervention, told, self._clock, self._page))
+        await self._one_opens.acquire()
+        opening = contextlib.ExitStack()
+        opening.callback(self._one_opens.release)
+        token = _asked.set(_Asked(intervention, told, self._clock, self._page, opening.close))
         name = f"ask: {intervention.task_id}".replace("{", "(").replace("}", ")")
         try:
             state = cast(
@@ -77,6 +104,7 @@ class PrefectGate:
                 ),
             )
         finally:
+            opening.close()
             _asked.reset(token)
         if state.is_cancelled():
             raise asyncio.CancelledError(state.message)
@@ -104,7 +132,6 @@ async def ask_a_person(intervention: dict[str, Any]) -> Any:
 async def _decided(asked: _Asked) -> Decision:
     run_id = _run_id()
     asked.since = asked.clock()
-    asked.told(Opening(run_id, asked.page(run_id)))
     escalation = asyncio.create_task(_escalate(asked, run_id))
     remark, number = "", 0
     try:
@@ -113,7 +140,7 @@ async def _decided(asked: _Asked) -> Decision:
             left = asked.left_s()
             if left <= 0:
                 raise TimeoutError
-            form = form_for(asked.intervention, remark=remark, votes=asked.votes)
+            form = form_for(asked.intervention, remark=remark, votes=asked.votes, base=_Form)
             try:
                 answer = await _answer(form, left, key=f"answer-{number}")
                 await _check_secret(answer)
@@ -146,7 +173,7 @@ async def _escalate(asked: _Asked, run_id: str) -> None:
     after = asked.intervention.asking.escalate_after_s
     if after is not None:
         await asyncio.sleep(after)
-        asked.told(Opening(run_id, asked.page(run_id), escalated=True))
+        asked.announce(run_id, escalated=True)
 
 
 async def _check_secret(answer: Answer) -> None:
