@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from agentic_prefect.bootstrap import RunOptions, check, run_plan_here
+from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan_here
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.plans.problems import PlanProblems, errors_in
 from agentic_prefect.runtime.states import plan_state
@@ -66,4 +66,5 @@ async def run_plan(
     )
     if errors := errors_in(check(found, options)):
         raise PlanProblems(f"plan {found.name!r}", errors)
+    default_model_name(found, options)  # raises where some task's model could not answer, before anything is paid
     return plan_state(await run_plan_here(found, inputs, options=options))

@@ -106,6 +106,20 @@ async def test_a_bad_parameter_fails_the_run(
     assert openai_env.count == 0
 
 
+async def test_a_run_whose_model_could_not_answer_ends_before_anything_is_paid(openai_env: ScriptedServer) -> None:
+    """Also where only a later task lacks its key: nothing is begun that could not be finished."""
+    later = (
+        "name: later\nconnections:\n  elsewhere: {base_url: 'https://models.invalid/v1', api_key_env: KEY_OF_NOBODY}\n"
+        "tasks:\n  - {id: greet, description: Greet.}\n"
+        "  - {id: translate, description: Translate it., depends_on: [greet], model: elsewhere/large}\n"
+    )
+    state = await _state(plan=later)
+
+    assert state.is_failed()
+    assert "KEY_OF_NOBODY" in state.message
+    assert openai_env.count == 0
+
+
 def test_the_form_explains_every_parameter(repository: Path) -> None:
     """The flow's docstring describes each parameter, and each has a default, so that a run starts with one click."""
     schema: dict[str, Any] = run_plan.parameters.model_dump()
