@@ -109,7 +109,7 @@ async def test_a_bad_parameter_fails_the_run(
 async def test_a_run_whose_model_could_not_answer_ends_before_anything_is_paid(openai_env: ScriptedServer) -> None:
     """Also where only a later task lacks its key: nothing is begun that could not be finished."""
     later = (
-        "name: later\nconnections:\n  elsewhere: {base_url: 'https://models.invalid/v1', api_key_env: KEY_OF_NOBODY}\n"
+        "name: later\nmodels:\n  elsewhere: {base_url: 'https://models.invalid/v1', api_key_env: KEY_OF_NOBODY}\n"
         "tasks:\n  - {id: greet, description: Greet.}\n"
         "  - {id: translate, description: Translate it., depends_on: [greet], model: elsewhere/large}\n"
     )
