@@ -46,7 +46,12 @@ class PromptBuilder:
             UnknownTemplate: The task names a template that there is not.
             PromptError: The template is wrong, or does not fit the task.
         """
-        template = self.template_for(work, domain=domain)
+        return self.build_from(self.template_for(work, domain=domain), work, capabilities=capabilities, domain=domain)
+
+    def build_from(
+        self, template: PromptTemplate, work: Work, *, capabilities: Iterable[str] = (), domain: str = ""
+    ) -> RenderedPrompt:
+        """The prompt from a template, whichever the task names; otherwise like `build_for_task`."""
         program = self._registry.program(template)
         given, images = without_images(work.input)
         output = with_thoughts(work.output) if program.reasoning else work.output

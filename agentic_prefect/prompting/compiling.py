@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, cast
 
-from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2 import TemplateSyntaxError, nodes
 from jinja2.environment import Template
 from pydantic_core import to_jsonable_python
 
-from agentic_prefect.prompting.errors import PromptError
-from agentic_prefect.prompting.examples import Example, FewShot
+from agentic_prefect.prompting.examples import FewShot
+from agentic_prefect.prompting.parts import Find, Part, Written, faulty, included_parts, line_of_parents, used_names
 from agentic_prefect.prompting.program import Block, Program, Role
 from agentic_prefect.prompting.sandbox import PromptSandbox
 from agentic_prefect.prompting.tidy import heading_lines
@@ -19,65 +18,6 @@ from agentic_prefect.prompting.variables import Variable
 
 ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant")
 """Blocks of these names are messages, in this order. A template without any is one message of the user."""
-
-_GUARDS: Final = frozenset({"default", "d", "defined", "undefined"})
-"""Filters and tests that may look at what is not there."""
-
-
-class Written(Protocol):
-    """A template as it is written."""
-
-    @property
-    def reference(self) -> str:
-        """`id@version`."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """The Jinja text."""
-        ...
-
-    @property
-    def variables(self) -> Mapping[str, Variable]:
-        """What is declared."""
-        ...
-
-    @property
-    def examples(self) -> tuple[Example, ...]:
-        """What went in and what came out, to learn from."""
-        ...
-
-    @property
-    def few_shot(self) -> FewShot | None:
-        """Which examples are shown; `None` is the parent's rule."""
-        ...
-
-    @property
-    def reasoning(self) -> bool | None:
-        """Whether thoughts are asked for before the answer; `None` is what the parent says."""
-        ...
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 (hex) of its text, its variables and all else that shows in a prompt."""
-        ...
-
-    def place(self, line: int) -> str:
-        """Where a line of the text stands, for messages."""
-        ...
-
-
-Find = Callable[[str], Written]
-"""Finds a template that another one extends or includes."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One template of a line of parents."""
-
-    written: Written
-    tree: nodes.Template
-    extends: str | None
 
 
 def compile_program(written: Written, sandbox: PromptSandbox, find: Find) -> Program:
@@ -92,9 +32,9 @@ def compile_program(written: Written, sandbox: PromptSandbox, find: Find) -> Pro
         PromptError: It cannot be read, or something in it is not allowed; the message names file and line.
         UnknownTemplate: It uses a template that there is not.
     """
-    line = _line(written, sandbox, find)
-    used = [*line, *_included(line, sandbox, find)]
-    names = {name for part in used for name in _names(part.tree)}
+    line = line_of_parents(written, sandbox, find)
+    used = [*line, *included_parts(line, sandbox, find)]
+    names = {name for part in used for name in used_names(part.tree)}
     headings = {heading for part in line for heading in _headings(part.tree)}
     written_blocks = {block.name for part in line for block in part.tree.find_all(nodes.Block)}
     roles: tuple[Role, ...] = tuple(role for role in ROLES if role in written_blocks)
@@ -104,9 +44,7 @@ def compile_program(written: Written, sandbox: PromptSandbox, find: Find) -> Pro
     examples = next((part.written.examples for part in line if part.written.examples), ())
     few_shot = next((part.written.few_shot for part in line if part.written.few_shot), FewShot())
     if examples and few_shot.pick and max(few_shot.pick) > len(examples):
-        raise PromptError(
-            f"{written.place(1)}: `few_shot.pick` names example {max(few_shot.pick)}, and there are {len(examples)}."
-        )
+        raise faulty(written, 1, f"`few_shot.pick` names example {max(few_shot.pick)}, and there are {len(examples)}.")
     variables: dict[str, Variable] = {}
     for part in reversed(used):
         variables.update(part.written.variables)
@@ -137,44 +75,16 @@ def hash_of(source: str, variables: Mapping[str, Variable], shown: Mapping[str, 
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _line(written: Written, sandbox: PromptSandbox, find: Find) -> list[_Part]:
-    """The template, the one that it extends, and so on."""
-    line: list[_Part] = []
-    while True:
-        seen = [part.written.reference for part in line]
-        if written.reference in seen:
-            circle = " -> ".join([*seen[seen.index(written.reference) :], written.reference])
-            raise PromptError(f"The prompt template {seen[0]!r} extends itself: {circle}. Extend an exact version.")
-        tree = _parsed(written, sandbox)
-        extends = [node for node in tree.body if isinstance(node, nodes.Extends)]
-        target = cast("str", cast("nodes.Const", extends[0].template).value) if extends else None
-        line.append(_Part(written, tree, target))
-        if target is None:
-            return line
-        written = find(target)
-
-
-def _parsed(written: Written, sandbox: PromptSandbox) -> nodes.Template:
-    try:
-        tree = sandbox.parse(written.source)
-        sandbox.check(tree)
-    except TemplateSyntaxError as error:
-        raise PromptError(f"{written.place(error.lineno)}: {error.message}") from error
-    except RecursionError as error:
-        raise PromptError(f"{written.place(1)}: it is nested too deeply") from error
-    return tree
-
-
-def _compiled(part: _Part, sandbox: PromptSandbox) -> Template:
+def _compiled(part: Part, sandbox: PromptSandbox) -> Template:
     # Blocks are put together here, once, and not by Jinja at every rendering.
     tree = part.tree
     tree.body = [node for node in tree.body if not isinstance(node, nodes.Extends)]
     try:
         return sandbox.from_string(tree)
     except TemplateSyntaxError as error:
-        raise PromptError(f"{part.written.place(error.lineno)}: {error.message}") from error
+        raise faulty(part.written, error.lineno, error.message or "") from error
     except (SyntaxError, RecursionError) as error:
-        raise PromptError(f"{part.written.place(1)}: it is nested too deeply") from error
+        raise faulty(part.written, 1, "it is nested too deeply") from error
 
 
 def _blocks(compiled: Sequence[Template]) -> dict[str, list[Block]]:
@@ -185,47 +95,19 @@ def _blocks(compiled: Sequence[Template]) -> dict[str, list[Block]]:
     return found
 
 
-def _check_outside(part: _Part, *, is_child: bool) -> None:
+def _check_outside(part: Part, *, is_child: bool) -> None:
     """Text outside of blocks would never be seen."""
     for node in part.tree.body:
         if isinstance(node, nodes.Block | nodes.Extends) or _is_blank(node):
             continue
         why = "in a template that extends another" if is_child else f"in a template with messages ({', '.join(ROLES)})"
-        raise PromptError(f"{part.written.place(node.lineno)}: {why} everything stands inside of blocks; this does not")
+        raise faulty(part.written, node.lineno, f"{why} everything stands inside of blocks; this does not")
 
 
 def _is_blank(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Output) and all(
         isinstance(each, nodes.TemplateData) and not each.data.strip() for each in node.nodes
     )
-
-
-def _included(line: Sequence[_Part], sandbox: PromptSandbox, find: Find) -> list[_Part]:
-    """The templates that are included or imported, in the order in which they are met."""
-    found: dict[str, _Part] = {}
-    waiting = list(line)
-    while waiting:
-        for name in _referred(waiting.pop(0).tree, (nodes.Include, nodes.Import, nodes.FromImport)):
-            written = find(name)
-            if written.reference not in found:
-                found[written.reference] = _Part(written, _parsed(written, sandbox), None)
-                waiting.append(found[written.reference])
-    return list(found.values())
-
-
-def _referred(tree: nodes.Template, kinds: tuple[type[nodes.Node], ...]) -> Iterator[str]:
-    for node in tree.find_all(kinds):
-        yield cast("str", cast("Any", node).template.value)
-
-
-def _names(tree: nodes.Template) -> set[str]:
-    """Names that a template uses without giving them a meaning, and without looking whether they are there."""
-    guarded = {
-        node.node.name
-        for node in tree.find_all((nodes.Filter, nodes.Test))
-        if node.name in _GUARDS and isinstance(node.node, nodes.Name)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
-    }
-    return meta.find_undeclared_variables(tree) - guarded
 
 
 def _headings(tree: nodes.Template) -> Iterable[str]:

@@ -10,6 +10,26 @@ class PromptError(TerminalError):
     code = ErrorCode.PLAN_INVALID
 
 
+class FaultyTemplate(PromptError):
+    """A template as it is written cannot be used.
+
+    Args:
+        where: Its file, or its name.
+        problems: Line and message of each; at least one.
+    """
+
+    def __init__(self, where: str, problems: tuple[tuple[int, str], ...]) -> None:
+        super().__init__(where, problems)
+        self.where, self.problems = where, problems
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            line, message = self.problems[0]
+            return f"{self.where}, line {line}: {message}"
+        told = "; ".join(f"line {line}: {message}" for line, message in self.problems)
+        return f"{self.where} is no prompt template: {told}"
+
+
 class UnknownTemplate(PromptError, LookupError):
     """No template of that id, or none of that version.
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.chat import Message
 from agentic_prefect.prompting.compiling import compile_program, hash_of
+from agentic_prefect.prompting.craft import Waivable
 from agentic_prefect.prompting.errors import PromptError
 from agentic_prefect.prompting.examples import Example, FewShot
 from agentic_prefect.prompting.program import Program
@@ -65,6 +66,8 @@ class PromptTemplate(Frozen):
     """Whether thoughts are asked for before the answer, which alone is the output; `None` is what the parent says."""
     tests: tuple[TemplateTest, ...] = ()
     """What it must render to; `agentic-prefect prompts test` and pytest run them."""
+    waive: tuple[Waivable, ...] = ()
+    """Rules of `prompts lint` that it breaks on purpose; `notes` says why."""
     notes: str = ""
     """For those who change it: why it is as it is, and what this version changed."""
     author: str = ""
@@ -92,10 +95,10 @@ class PromptTemplate(Frozen):
         """`id@version`."""
         return f"{self.id}@{self.version}"
 
-    def place(self, line: int) -> str:
-        """Where a line of the text stands, for messages."""
-        where = self.origin or f"template {self.reference!r}"
-        return f"{where}, line {line + self.first_line - 1}"
+    @property
+    def where(self) -> str:
+        """Its file, or its name, for messages."""
+        return self.origin or f"template {self.reference!r}"
 
     def render(self, data: Mapping[str, Any] | None = None) -> tuple[Message, ...]:
         """The messages. A template that extends or includes others is rendered by its registry.

@@ -14,6 +14,12 @@ from agentic_prefect.prompting.text import compact_json, pretty_json
 TRAITS: Final = ("json_mode", "small_context")
 """Capabilities that say what a model can do. Every other one is a tool."""
 
+GIVEN: Final = frozenset(
+    {"agent", "capabilities", "tools", "detail", "description", "domain", "feedback", "input", "input_fields"}
+    | {"input_json", "output_schema", "special_instructions", "task", "context", "examples", "reasoning"}
+)
+"""The names of all variables that a template for tasks is given."""
+
 _FEEDBACK: Final = {
     ErrorCode.VERIFICATION_FAILED: "A check did not accept your answer.",
     ErrorCode.INVALID_OUTPUT: "Your answer did not have the form that was asked for.",

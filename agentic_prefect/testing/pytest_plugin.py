@@ -1,8 +1,13 @@
-"""Fixtures for tests of code that talks to a model. Loaded in every pytest run, so it imports nothing heavy on top."""
+"""Fixtures for tests of code that talks to a model, and the tests that prompt templates carry.
+
+Loaded in every pytest run, so it imports nothing heavy on top.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +18,24 @@ if TYPE_CHECKING:
 
 SCRIPTED_KEY = "sk-scripted"
 """The key that `openai_env` sets; a scripted server accepts every key unless its script says otherwise."""
+
+FRONT_CHARS = 20_000
+"""How much of a file is looked at to see whether it is a template with tests."""
+WITH_TESTS = re.compile(r"\A\ufeff?---[ \t]*\r?\n(?=.*?^id:)(?=.*?^tests:).*?^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect prompt templates that carry tests; other `*.j2` files are left alone."""
+    if file_path.suffix != ".j2" or not _carries_tests(file_path):
+        return None
+    from agentic_prefect.testing.template_items import TemplateFile  # slow to load, and few test runs need it
+
+    return TemplateFile.from_parent(parent, path=file_path)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _carries_tests(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return WITH_TESTS.match(file.read(FRONT_CHARS)) is not None
 
 
 @pytest.fixture(scope="session")

@@ -146,3 +146,163 @@ def test_a_task_belongs_to_a_plan(cli: Command, project: Path) -> None:
 
     assert done.code == 2
     assert "`--plan PLAN --task ID`" in done.err
+
+
+def test_lint_tells_every_fault_with_its_line(cli: Command, project: Path) -> None:
+    """On standard error, as compilers do; the exit code is 2. A broken file does not hide the others."""  # P-52
+    (project / "prompts" / "bad.md.j2").write_text("---\nid: bad\nverson: 1.0.0\n---\nHi\n")
+    (project / "prompts" / "typo.md.j2").write_text(SHORT.replace("{{ text }}", "{{ txt }}").replace("1.1.0", "1.2.0"))
+
+    done = cli("prompts", "lint")
+
+    assert done.code == 2
+    assert (
+        "prompts/bad.md.j2:3: error: verson: there is no such field. Did you mean 'version'? [front-matter]" in done.err
+    )
+    assert "prompts/typo.md.j2:18: error: the variable 'txt' is not declared under `variables`." in done.err
+    assert done.out == "4 templates: 2 errors, 7 to think about.\n"
+
+
+def test_lint_is_strict_where_it_is_asked(cli: Command, project: Path) -> None:
+    """What is only doubtful counts, too; data is for programs."""  # P-53
+    assert cli("prompts", "lint", "summary.short").code == 0
+
+    done = cli("prompts", "lint", "summary.short", "--strict", "-f", "json")
+
+    assert done.code == 2
+    assert [(each["rule"], each["severity"]) for each in json.loads(done.out)] == [
+        ("no-tests", "error"),
+        ("no-output", "error"),
+    ]
+
+
+def test_shipped_templates_are_looked_at_where_there_are_no_others(
+    cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a project of one's own."""
+    monkeypatch.chdir(tmp_path)
+
+    assert cli("prompts", "lint", "--strict").out == "2 templates: all good.\n"
+    assert cli("prompts", "test").out == "4 tests, all passed.\n"
+
+
+def test_tests_of_templates_are_run(cli: Command, project: Path) -> None:
+    """A broken expectation fails with a diff, and the exit code says so."""  # P-54
+    case = "tests: [{name: says it, data: {text: x}, expect: [in 4 sentences]}]\nvariables:"
+    (project / "prompts" / "short.md.j2").write_text(SHORT.replace("variables:", case))
+
+    done = cli("prompts", "test")
+    data = json.loads(cli("prompts", "test", "summary.short", "-f", "json").out)
+
+    assert (done.code, done.out) == (4, "1 test, 1 failed.\n")
+    assert done.err.startswith("Failed: summary.short@1.1.0, says it: this is not in the prompt:\n")
+    assert "-in 4 sentences\n  +Sum this up in 3 sentences:" in done.err
+    assert [(each["name"], each["passed"]) for each in data] == [("says it", False)]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--task-type", "note", "--domain", "finance")], ids=["for tasks", "alone"])
+def test_new_template_is_good_as_it_is(cli: Command, project: Path, arguments: tuple[str, ...]) -> None:
+    """It passes lint in strict mode and its own test; it is there at once."""  # P-51
+    said = 'What "happened": today'
+    made = cli("prompts", "new", "notes.daily", *arguments, "--description", said)
+
+    assert (made.code, (project / "prompts/notes/daily.md.j2").is_file()) == (0, True), made.err
+    assert cli("prompts", "lint", "notes.daily", "--strict").out == "1 template: all good.\n"
+    assert cli("prompts", "test", "notes.daily").out == "1 test, all passed.\n"
+    assert json.loads(cli("prompts", "show", "notes.daily", "-f", "json").out)["description"] == said
+
+
+def test_new_template_displaces_nothing(cli: Command, project: Path) -> None:
+    """A file that is there stays; an id that is none is refused."""
+    cli("prompts", "new", "summary.long")
+    before = (project / "prompts/summary/long.md.j2").read_text()
+
+    again = cli("prompts", "new", "summary.long", "--task-type", "note")
+
+    assert (again.code, (project / "prompts/summary/long.md.j2").read_text()) == (2, before)
+    assert "`agentic-prefect prompts edit summary.long` changes it" in again.err
+    assert "'a b' is no id for a template" in cli("prompts", "new", "a b").err
+
+
+@pytest.mark.parametrize(
+    ("part", "version"), [((), "1.2.0"), (("--part", "patch"), "1.1.1"), (("--part", "major"), "2.0.0")]
+)
+def test_edit_makes_the_next_version(
+    cli: Command, project: Path, monkeypatch: pytest.MonkeyPatch, part: tuple[str, ...], version: str
+) -> None:
+    """What the editor saved is the latest version; the one before stays as it was."""  # P-51
+    monkeypatch.setenv("EDITOR", "sed -i s/plain/simple/")
+
+    done = cli("prompts", "edit", "summary.short", *part)
+
+    path = f"prompts/summary/short-{version}.md.j2"
+    assert (done.code, done.out) == (0, f"Written: {path}, summary.short@{version}.\n"), done.err
+    assert "simple words" in cli("prompts", "show", "summary.short").out
+    assert "plain words" in cli("prompts", "show", "summary.short@1.1.0").out
+    assert sorted(each.name for each in (project / "prompts" / "summary").iterdir()) == [f"short-{version}.md.j2"]
+
+
+def test_edit_keeps_what_is_wrong_as_a_draft(cli: Command, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told by line, is no template yet, and the same command goes on with it."""
+    draft = project / "prompts/summary/short-1.2.0.md.j2.draft"
+    monkeypatch.setenv("EDITOR", "sed -i s/sentences}}/sentences/;s/{{.sentences.}}/{{sentnces}}/")
+
+    wrong = cli("prompts", "edit", "summary.short")
+
+    assert (wrong.code, draft.is_file()) == (2, True)
+    assert "short-1.2.0.md.j2.draft:16: error: the variable 'sentnces'" in wrong.err
+    assert json.loads(cli("prompts", "show", "summary.short", "-f", "json").out)["version"] == "1.1.0"
+
+    monkeypatch.setenv("EDITOR", "sed -i s/sentnces/sentences/")
+    assert cli("prompts", "edit", "summary.short").out.endswith("short-1.2.0.md.j2, summary.short@1.2.0.\n")
+    assert not draft.exists()
+
+
+def test_edit_without_a_change_leaves_nothing(cli: Command, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing the editor is enough to think better of it."""
+    monkeypatch.setenv("VISUAL", "true")
+
+    assert cli("prompts", "edit", "summary.short").out == "Nothing was changed.\n"
+    assert list((project / "prompts" / "summary").iterdir()) == []
+
+
+def test_program_writes_a_version_from_a_text(cli: Command, project: Path) -> None:
+    """Without an editor: the text comes from a file or from standard input, with whatever version it says."""  # P-51
+    done = cli("prompts", "edit", "summary.short", "--text", "-", stdin=SHORT.replace("plain", "short"))
+    other = cli("prompts", "edit", "summary.short", "--text", "-", stdin=SHORT.replace("summary.short", "other"))
+
+    assert done.out.endswith("summary.short@1.2.0.\n")
+    assert "short words" in cli("prompts", "show", "summary.short").out
+    assert (other.code, "is about 'other' and not about 'summary.short'" in other.err) == (2, True)
+
+
+def test_a_shipped_template_gets_its_next_version_in_the_project(
+    cli: Command, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package's own file is never written to."""
+    monkeypatch.setenv("EDITOR", "sed -i 's/Your role: assistant/Your role: helper/'")
+    done = cli("prompts", "edit", "agent.default")
+
+    assert done.code == 0, done.err
+    shown = json.loads(cli("prompts", "show", "agent.default", "-f", "json").out)
+    assert (Path(shown["origin"]).parent, shown["version"]) == (Path("prompts/agent"), "1.2.0")
+
+
+@pytest.mark.parametrize(
+    ("editor", "said"),
+    [
+        ("", "There is no editor. Set VISUAL or EDITOR"),
+        ("no-such-editor -w", "The editor 'no-such-editor' cannot be started"),
+        ("false", "The editor 'false' ended with exit code 1"),
+    ],
+)
+def test_an_editor_that_does_not_work_is_told(
+    cli: Command, project: Path, monkeypatch: pytest.MonkeyPatch, editor: str, said: str
+) -> None:
+    """With the way out, and exit code 2."""
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", editor)
+    done = cli("prompts", "edit", "summary.short")
+
+    assert done.code == 2
+    assert said in done.err

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from agentic_prefect.prompting.errors import PromptError
-from agentic_prefect.prompting.front_matter import read_template
+from agentic_prefect.prompting.front_matter import read_template, written_template
+from agentic_prefect.prompting.template import PromptTemplate
 
 WHOLE = """---
 id: sum.up
@@ -53,12 +54,15 @@ def test_file_is_read_whole() -> None:  # P-16
             {
                 "name": "says it",
                 "data": {"text": "x"},
+                "task": None,
                 "expect": ("Sum up in 3",),
                 "absent": (),
                 "text": None,
+                "snapshot": "",
                 "error": "",
             },
         ),
+        "waive": (),
         "notes": "The number of sentences works better than a number of words.",
         "author": "Ada",
         "origin": "sum.md.j2",
@@ -101,7 +105,7 @@ class Case:
 CASES = [
     Case("no front matter", "Hello", ("a.j2, line 1", "a line `---`", "id: some.name")),
     Case("front matter without an end", "---\nid: a\nHello", ("a.j2, line 1",)),
-    Case("broken YAML", "---\nid: a\ntags: [a\n---\nx", ("a.j2: line 3: column 7",)),
+    Case("broken YAML", "---\nid: a\ntags: [a\n---\nx", ("a.j2, line 3: column 7",)),
     Case("a list", "---\n- id\n---\nx", ("a.j2, line 2", "mapping")),
     Case("no id", "---\nname: a\n---\nx", ("id: Field required",)),
     Case("no text", "---\nid: a\n---\n", ("line 4: source", "at least 1 character")),
@@ -132,3 +136,12 @@ def test_lines_are_counted_in_the_file() -> None:
     """A fault in the text is reported with the line of the file, front matter included."""
     with pytest.raises(PromptError, match=r"a\.j2, line 6: "):
         read_template("---\nid: a\nversion: 1.0.0\n---\nfine\n{{ x | nothing }}\n", origin="a.j2").render({"x": 1})
+
+
+def test_what_is_written_is_read_back() -> None:
+    """A template as a file's text gives the same template again, wherever it was read from."""
+    template = read_template(WHOLE, origin="a.j2")
+    again = read_template(written_template(template), origin="a.j2")
+
+    assert again.model_copy(update={"first_line": template.first_line}) == template
+    assert written_template(PromptTemplate(id="t", source="Hi")) == "---\nid: t\nversion: 1.0.0\n---\nHi"

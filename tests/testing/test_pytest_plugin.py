@@ -95,3 +95,57 @@ def test_the_server_is_reset_between_tests(scripted_server: ScriptedServer) -> N
 
     assert response.json()["output"][0]["content"][0]["text"].startswith("Scripted answer ")
     assert scripted_server.count == 1
+
+
+TEMPLATE = """---
+id: letter
+variables: {name: string}
+tests:
+  - {name: greets, data: {name: Ada}, expect: [Dear Ada]}
+  - {name: fails, data: {name: Ada}, expect: [Dear Bob]}
+---
+Dear {{ name }},
+"""
+
+
+def test_templates_are_tested_with_everything_else(tmp_path: Path) -> None:  # P-54
+    """The tests in front matter are items of the run; a broken expectation shows a diff and no traceback."""
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    (folder / "letter.md.j2").write_text(TEMPLATE)
+    (folder / "child.md.j2").write_text(
+        "---\nid: child\ntests: [{data: {name: Bob}, expect: [Dear Bob]}]\n---\n{% extends 'letter' %}\n"
+    )
+    (tmp_path / "page.html.j2").write_text("<p>{{ not ours }}</p>")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+
+    run = subprocess.run(
+        [*command, "-p", "agentic_prefect.testing.pytest_plugin", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
+
+    assert run.returncode == 1, run.stdout
+    assert "1 failed, 2 passed" in run.stdout
+    assert "letter@1.0.0: fails" in run.stdout
+    assert "-Dear Bob\n  +Dear Ada," in run.stdout
+    assert "Traceback" not in run.stdout
+
+
+def test_template_that_cannot_be_read_is_an_error_of_the_run(tmp_path: Path) -> None:
+    """It says the line, and is no crash of the plugin."""
+    (tmp_path / "bad.j2").write_text(TEMPLATE.replace("expect", "expct"))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+
+    run = subprocess.run(
+        [*command, "-p", "agentic_prefect.testing.pytest_plugin", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
+
+    assert run.returncode == 2, run.stdout
+    assert "bad.j2 is no prompt template: line 5:" in run.stdout

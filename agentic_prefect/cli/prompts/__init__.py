@@ -8,7 +8,11 @@ COMMANDS: Final = (
     # Name, module and the line for the overview; a command's module is loaded when it is called.
     ("list", "list:list_prompts", "List the prompt templates that there are."),
     ("show", "show:show", "Show a template: what it says of itself, and its text."),
+    ("new", "new:new", "Write a template file to begin with."),
+    ("edit", "edit:edit", "Write the next version of a template, in your editor or from a file."),
     ("render", "render:render", "Make a prompt from a template and data. Nothing is sent to a model."),
+    ("lint", "lint:lint", "Look templates over and report everything that is wrong, by line."),
+    ("test", "test:run_tests", "Run the tests that templates carry. Nothing is sent to a model."),
 )
 
 app = App(name="prompts", help="See, write, check and try prompt templates.", help_format="plaintext")
