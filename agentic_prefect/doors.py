@@ -1,5 +1,6 @@
 """The flow that deployments point at, wherever the package is installed: `agentic_prefect.doors.run_plan`."""
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def _run_name() -> str:
     named = (
         re.search(r"^\s*[\"']?name[\"']?\s*:\s*[\"']?([a-z0-9_-]+)", plan, re.MULTILINE) if is_plan_text(plan) else None
     )
-    return named[1] if named else Path(plan).stem if plan and not is_plan_text(plan) else given
+    return named[1] if named else Path(plan.partition("@")[0]).stem if plan and not is_plan_text(plan) else given
 
 
 @flow(
@@ -47,7 +48,8 @@ async def run_plan(
     The run's graph shows the tasks; its artifacts show progress, a report with the cost, and every prompt.
 
     Args:
-        plan: The name of a stored plan, the path of a file on the worker, or a whole plan as YAML or JSON text.
+        plan: The name of a stored plan, also with a version as in research@3, the path of a file on the worker, or a
+            whole plan as YAML or JSON text.
         inputs: Values for the plan's inputs by name; those left out take their defaults.
         model: The model of tasks that name none, as CONNECTION/MODEL; empty leaves it to the plan and the worker.
         max_concurrency: At most this many tasks at once; 0 leaves it to the plan.
@@ -55,16 +57,18 @@ async def run_plan(
         resume: The id of an earlier run of this plan; what it finished and is as it was then is not done again.
         rerun_from: With `resume`: a task that is done again all the same, and with it everything that comes after it.
     """
-    found, folder = plan_given(plan)
+    # A stored plan is asked for at the server, which takes a moment.
+    given = await asyncio.to_thread(plan_given, plan)
     options = RunOptions(
         policy=PolicyFields(model=model) if model else PolicyFields(),
         max_concurrency=max_concurrency or None,
         rehearse=rehearse,
-        base_dir=folder,
+        base_dir=given.folder,
+        plan_version=given.version,
         resume=resume,
         rerun_from=rerun_from,
     )
-    if errors := errors_in(check(found, options)):
-        raise PlanProblems(f"plan {found.name!r}", errors)
-    default_model_name(found, options)  # raises where some task's model could not answer, before anything is paid
-    return plan_state(await run_plan_here(found, inputs, options=options))
+    if errors := errors_in(check(given.plan, options)):
+        raise PlanProblems(f"plan {given.plan.name!r}", errors)
+    default_model_name(given.plan, options)  # raises where some task's model could not answer, before anything is paid
+    return plan_state(await run_plan_here(given.plan, inputs, options=options))

@@ -1,11 +1,13 @@
-"""Finds plans by name or path and reads them."""
+"""Finds plans and reads them: files by name or path, and versions that the Prefect server holds."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.errors import ConnectionLost, PlanInvalid
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.document import MAX_CHARS
 from agentic_prefect.plans.load import load_plan
@@ -15,6 +17,21 @@ STDIN: Final = "-"
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 MAX_BYTES: Final = 4 * MAX_CHARS
 """A larger file is not read to its end; no text of the length that a plan may have takes more in UTF-8."""
+
+
+STORED: Final = re.compile(r"([a-z0-9][a-z0-9_-]{0,99})@(latest|[1-9][0-9]{0,8})")
+"""A version on the Prefect server: `research@3` or `research@latest`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPlan:
+    """A plan that was found."""
+
+    plan: Plan
+    folder: Path | None = None
+    """From where its relative paths are meant; `None` is the working folder."""
+    version: int | None = None
+    """Which one, if the server holds it in versions."""
 
 
 class PlanNotFound(PlanInvalid, LookupError):
@@ -89,44 +106,83 @@ def find_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence
     raise PlanNotFound(reference, tuple(known))
 
 
-def read_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> Plan:
-    """The plan in a file, of a stored name, or on standard input (`-`); arguments as for `find_plan`.
+def find_given(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> GivenPlan:
+    """The plan in a file, of a stored name, in a version on the server, or on standard input (`-`).
+
+    A name without a version is looked up among files first; then the latest version on the server counts.
+
+    Args:
+        reference: Any of these.
+        base_dir: From where a relative path is meant; `None` is the working folder.
+        folders: Where stored plans lie; `None` is `plan_folders()`.
 
     Raises:
         PlanNotFound: There is none.
         PlanUnreadable: Its file cannot be read.
         PlanInvalid: What it says is no plan; all problems at once.
+        ConnectionLost: It would be on a server that does not answer.
     """
     if reference == STDIN:
-        return load_plan(_text(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input"), source="standard input")
-    path = find_plan(reference, base_dir=base_dir, folders=folders)
+        text = _text(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
+        return GivenPlan(load_plan(text, source="standard input"))
+    if STORED.fullmatch(reference):
+        return _from_server(reference)
+    try:
+        path = find_plan(reference, base_dir=base_dir, folders=folders)
+    except PlanNotFound as nowhere:
+        return _latest_on_server(reference, nowhere)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PlanUnreadable(str(path), (error.strerror or str(error)).lower()) from error
-    return load_plan(_text(content, str(path)), source=str(path))
+    return GivenPlan(load_plan(_text(content, str(path)), source=str(path)), path.parent)
 
 
-def folder_of(reference: str, *, folders: Sequence[Path] | None = None) -> Path | None:
-    """The folder from which the relative paths in a plan are meant; `None` for standard input: the working folder."""
-    return None if reference == STDIN else find_plan(reference, folders=folders).parent
+def read_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> Plan:
+    """The plan alone; everything as for `find_given`."""
+    return find_given(reference, base_dir=base_dir, folders=folders).plan
 
 
-def plan_given(text: str) -> tuple[Plan, Path | None]:
-    """The plan that a form's field gives, and the folder from which its relative paths are meant.
+def plan_given(text: str) -> GivenPlan:
+    """The plan that a form's field gives.
 
     Args:
-        text: A stored plan's name, a file's path, or a whole plan as YAML or JSON text.
+        text: A stored plan's name, with or without a version, a file's path, or a whole plan as YAML or JSON text.
 
     Raises:
         PlanInvalid: It is none of them, or not a plan; all problems at once.
+        ConnectionLost: It would be on a server that does not answer.
     """
     if is_plan_text(text):
-        return load_plan(text, source="the plan given as text"), None
+        return GivenPlan(load_plan(text, source="the plan given as text"))
     if text in ("", STDIN):
         raise PlanInvalid("No plan is named. Give a stored plan's name, a file's path, or a whole plan as text.")
-    return read_plan(text), folder_of(text)
+    return find_given(text)
+
+
+def _from_server(reference: str) -> GivenPlan:
+    # Prefect takes a second to load, and files need nothing of it.
+    from agentic_prefect.blocks.plan_store import read_stored
+
+    name, _, version = reference.partition("@")
+    stored = read_stored(name, "latest" if version == "latest" else int(version))
+    return GivenPlan(stored.plan(), version=stored.plan_version)
+
+
+def _latest_on_server(reference: str, nowhere: PlanNotFound) -> GivenPlan:
+    """The plan of that name on the server; otherwise the complaint that no file has it."""
+    # Prefect takes a second to load, and files need nothing of it.
+    from agentic_prefect.blocks.plan_store import NoSuchStoredPlan, is_there
+
+    if not STORED.fullmatch(f"{reference}@latest") or not is_there():
+        raise nowhere
+    try:
+        return _from_server(f"{reference}@latest")
+    except NoSuchStoredPlan as none:
+        raise PlanNotFound(reference, tuple(sorted({*nowhere.known, *none.known}))) from None
+    except ConnectionLost:
+        raise nowhere from None
 
 
 def is_plan_text(text: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic_prefect.stored_plans import PlanNotFound, PlanUnreadable, find_plan, folder_of, read_plan, stored_plans
+from agentic_prefect.stored_plans import PlanNotFound, PlanUnreadable, find_given, find_plan, read_plan, stored_plans
 
 TEXT = "name: {name}\ntasks: [{{id: a, description: x}}]\n"
 
@@ -38,8 +38,7 @@ def test_a_file_goes_before_a_stored_plan(
 
     assert read_plan("other", folders=folders).name == "mine"
     assert read_plan("alone.yaml", base_dir=folders[0], folders=()).name == "alone-first"
-    assert folder_of("twice", folders=folders) == folders[0]
-    assert folder_of("-") is None
+    assert find_given("twice", folders=folders).folder == folders[0]
 
 
 @pytest.mark.parametrize("reference", ["twic", "no/such.yaml"])

@@ -35,6 +35,8 @@ class RunOptions:
     """Whether somebody sits at this run's terminal and can be asked there."""
     base_dir: Path | None = None
     """The folder from which a plan's relative paths are meant."""
+    plan_version: int | None = None
+    """Which version of a stored plan it is; `None` when the plan comes from elsewhere."""
     run_name: str | None = None
     resume: str = ""
     """The id of an earlier run: what it finished, and is as it was then, is not done and paid again."""

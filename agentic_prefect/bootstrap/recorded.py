@@ -17,6 +17,7 @@ from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.run_record import RunRecord
+from agentic_prefect.plans.fingerprint import plan_hash
 from agentic_prefect.plans.graph import build_graph
 from agentic_prefect.plans.lineage import require_point
 from agentic_prefect.plans.load import load_plan
@@ -70,7 +71,7 @@ class RecordedRun:
         """
         given: object = self.parameters.get("plan")
         if isinstance(given, str) and self.deployed_plan:
-            return plan_given(given)[0]
+            return plan_given(given).plan
         if isinstance(given, Mapping):
             return load_plan(cast("Mapping[str, Any]", given), source=f"the plan of run {self.run_id}")
         raise PlanInvalid(
@@ -113,6 +114,8 @@ async def record_for(plan: Plan, options: RunOptions, *, process: Process | None
         policy=options.policy,
         rehearse=options.rehearse,
         base_dir=str(options.base_dir.absolute()) if options.base_dir else "",
+        plan_hash=plan_hash(plan),
+        plan_version=options.plan_version,
         host=process.host if process else "",
         pid=process.pid if process else 0,
     )

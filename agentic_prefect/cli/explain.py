@@ -20,7 +20,7 @@ from agentic_prefect.errors import AgenticError
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.policies.effective import Explained, explain_task
-from agentic_prefect.stored_plans import folder_of, read_plan
+from agentic_prefect.stored_plans import find_given
 
 
 def explain(
@@ -46,7 +46,8 @@ def explain(
         inputs_file: A YAML or JSON file with values for the inputs.
         format: Text for people, or JSON for programs.
     """
-    read = read_plan(plan)
+    given = find_given(plan)
+    read = given.plan
     names = [each.id for each in read.tasks]
     if task not in names:
         raise UsageError(
@@ -58,7 +59,7 @@ def explain(
     from agentic_prefect.bootstrap import RunOptions, default_model_name, prompt_of
     from agentic_prefect.settings import AgenticSettings
 
-    options = RunOptions(policy=PolicyFields(model=model) if model else PolicyFields(), base_dir=folder_of(plan))
+    options = RunOptions(policy=PolicyFields(model=model) if model else PolicyFields(), base_dir=given.folder)
     if prompt:
         write_prompt(prompt_of(read, task, values, options), format)
         return

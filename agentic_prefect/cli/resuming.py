@@ -18,9 +18,10 @@ from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.graph import build_graph
 from agentic_prefect.plans.lineage import require_point
+from agentic_prefect.plans.load import dump_plan
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.links import run_url
-from agentic_prefect.stored_plans import find_plan, folder_of, read_plan
+from agentic_prefect.stored_plans import GivenPlan, find_given
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,14 @@ def execute(request: Request) -> ExitCode:
     if request.verbosity.verbose == 0:
         keep_prefects_log_aside(stderr())
     earlier = ask_server(find(request.run))
-    plan = read_plan(request.plan) if request.plan else earlier.plan()
+    given = find_given(request.plan) if request.plan else _as_it_was(earlier)
+    plan = given.plan
     if request.point:
         require_point(request.point, build_graph(effective_plan(plan)))
     _require_ended(earlier, request)
     inputs = _inputs(earlier, plan, request.flags)
     if earlier.deployed_plan and earlier.deployment_id is not None and not request.here:
-        return _on_its_deployment(earlier, request, inputs)
+        return _on_its_deployment(earlier, request, inputs, given)
     record = earlier.record
     policy = record.policy.model_copy(update={"model": request.model}) if request.model else record.policy
     options = RunOptions(
@@ -62,7 +64,8 @@ def execute(request: Request) -> ExitCode:
         max_concurrency=request.flags.max_concurrency,
         budget=budget,
         rehearse=record.rehearse,
-        base_dir=_folder(earlier, request),
+        base_dir=given.folder,
+        plan_version=given.version,
         run_name=earlier.name,
         resume=earlier.run_id,
         rerun_from=request.point,
@@ -101,7 +104,7 @@ def _inputs(earlier: RecordedRun, plan: Plan, flags: RunFlags) -> Mapping[str, A
     return inputs_of(plan, flags.inputs, flags.inputs_file, kept)
 
 
-def _on_its_deployment(earlier: RecordedRun, request: Request, inputs: Mapping[str, Any]) -> ExitCode:
+def _on_its_deployment(earlier: RecordedRun, request: Request, inputs: Mapping[str, Any], given: GivenPlan) -> ExitCode:
     flags = request.flags
     if flags.output or flags.stream or flags.budget:
         raise UsageError(
@@ -112,7 +115,7 @@ def _on_its_deployment(earlier: RecordedRun, request: Request, inputs: Mapping[s
         "inputs": dict(inputs),
         "resume": earlier.run_id,
         "rerun_from": request.point,
-        **({"plan": find_plan(request.plan).read_text(encoding="utf-8")} if request.plan else {}),
+        **({"plan": _for_workers(given)} if request.plan else {}),
         **({"model": request.model} if request.model else {}),
         **({"max_concurrency": flags.max_concurrency} if flags.max_concurrency else {}),
     }
@@ -123,7 +126,11 @@ def _on_its_deployment(earlier: RecordedRun, request: Request, inputs: Mapping[s
     return ExitCode.COMPLETED
 
 
-def _folder(earlier: RecordedRun, request: Request) -> Path | None:
-    if request.plan:
-        return folder_of(request.plan)
-    return Path(earlier.record.base_dir) if earlier.record.base_dir else None
+def _as_it_was(earlier: RecordedRun) -> GivenPlan:
+    record = earlier.record
+    return GivenPlan(earlier.plan(), Path(record.base_dir) if record.base_dir else None, record.plan_version)
+
+
+def _for_workers(given: GivenPlan) -> str:
+    """What a parameter says of a plan: its version on the server, or all of it."""
+    return dump_plan(given.plan) if given.version is None else f"{given.plan.name}@{given.version}"

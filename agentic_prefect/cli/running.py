@@ -25,7 +25,7 @@ from agentic_prefect.plans.problems import Problem
 from agentic_prefect.ports import Observer
 from agentic_prefect.reports import console as terminal_report
 from agentic_prefect.reports.model import PlanReport, report_of
-from agentic_prefect.stored_plans import folder_of, read_plan
+from agentic_prefect.stored_plans import find_given
 
 if TYPE_CHECKING:
     from agentic_prefect.bootstrap import RunOptions
@@ -73,7 +73,8 @@ def execute(request: Request) -> ExitCode:
         AgenticError: Something kept the plan from running; nothing was sent to a model.
     """
     flags = request.flags
-    plan = read_plan(request.plan)
+    given = find_given(request.plan)
+    plan = given.plan
     destinations = Destinations.of(flags)
     inputs = inputs_of(plan, flags.inputs, flags.inputs_file)
     budget = budget_of(flags.budget)
@@ -88,7 +89,8 @@ def execute(request: Request) -> ExitCode:
         budget=budget,
         rehearse=request.rehearse,
         faults=request.faults,
-        base_dir=folder_of(request.plan),
+        base_dir=given.folder,
+        plan_version=given.version,
     )
     return run_and_show(plan, inputs, options, destinations, request.verbosity)
 

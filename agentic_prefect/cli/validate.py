@@ -15,7 +15,7 @@ from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.graph import build_graph
 from agentic_prefect.plans.problems import PlanProblems, Problem, errors_in
-from agentic_prefect.stored_plans import folder_of, read_plan
+from agentic_prefect.stored_plans import find_given
 
 
 def validate(
@@ -44,7 +44,7 @@ def validate(
 def _look_at(name: str) -> tuple[Plan | None, tuple[Problem, ...]]:
     """The plan as far as it can be read, and what is wrong with it."""
     try:
-        plan = read_plan(name)
+        given = find_given(name)
     except PlanProblems as error:
         return None, error.problems
     except PlanInvalid as error:
@@ -52,7 +52,7 @@ def _look_at(name: str) -> tuple[Plan | None, tuple[Problem, ...]]:
     # Prefect takes more than a second to load; a plan that cannot be read is said at once.
     from agentic_prefect.bootstrap import RunOptions, check
 
-    return plan, check(plan, RunOptions(base_dir=folder_of(name)))
+    return given.plan, check(given.plan, RunOptions(base_dir=given.folder))
 
 
 def _as_data(name: str, plan: Plan | None, problems: tuple[Problem, ...]) -> dict[str, object]:

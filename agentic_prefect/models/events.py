@@ -35,6 +35,10 @@ class TaskEventBase(EventBase):
 class PlanStarted(EventBase):
     name: Literal["agentic.plan.started"] = "agentic.plan.started"
     tasks: int
+    plan_hash: str = ""
+    """SHA-256 of the plan's content, as 64 hexadecimal digits."""
+    plan_version: int | None = None
+    """Which version of a stored plan it is, from 1; `None` when the plan comes from elsewhere."""
 
 
 class PlanCompleted(EventBase):

@@ -131,6 +131,10 @@ class PlanResult(Frozen):
     """Why the plan ended as it did, unless it completed."""
     url: str | None = None
     """Where a person can look at the run; `None` without a server that stays."""
+    plan_hash: str = ""
+    """SHA-256 of the plan's content, as 64 hexadecimal digits; the run's own limits are no part of it."""
+    plan_version: int | None = None
+    """Which version of a stored plan ran, from 1; `None` when the plan came from elsewhere."""
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,10 @@ class RunRecord(Frozen):
     rehearse: bool = False
     base_dir: str = ""
     """The folder from which the plan's relative paths are meant."""
+    plan_hash: str = ""
+    """The content of the plan as it was written, as `plan_hash` gives it."""
+    plan_version: int | None = None
+    """Which version of a stored plan it is, from 1; `None` when it comes from elsewhere."""
     host: str = ""
     """Where the run's process is, or was."""
     pid: int = 0

@@ -66,6 +66,8 @@ class LiveRun:
         self.status: PlanStatus | None = None
         """`None` while the plan runs."""
         self.reason = ""
+        self.plan_hash = ""
+        self.plan_version: int | None = None
         self._tasks: dict[str, LiveTask] = {}
 
     @property
@@ -89,6 +91,7 @@ class LiveRun:
         match event:
             case PlanStarted():
                 self.started_at = event.at
+                self.plan_hash, self.plan_version = event.plan_hash, event.plan_version
             case PlanCompleted():
                 self._end(event.at, PlanStatus.COMPLETED, "")
             case PlanFailed():

@@ -67,7 +67,8 @@ def task_error(row: TaskRow, *, plan: str) -> str:
 
 def _head(page: PlanReport) -> str:
     figures = [_counts(page), duration(page.elapsed_s), spent(page.usage)]
-    lines = [f"# {page.title}: {state(page.status)}", inline(page.plan.description, 500), inline(page.reason, 1_000)]
+    lines = [f"# {page.title}: {state(page.status)}", inline(page.plan.description, 500)]
+    lines += [page.version, inline(page.reason, 1_000)]
     lines.append("; ".join(figures) + ".")
     if page.models:
         lines.append(f"Answered by {inline(', '.join(page.models))}.")

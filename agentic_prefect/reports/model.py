@@ -91,6 +91,8 @@ class PlanReport(Frozen):
     """In the plan's order, items after their task."""
     output: Any
     """The plan's output; `None` while it runs."""
+    version: str = ""
+    """Which version of a stored plan it is, and its content; empty when it comes from elsewhere."""
 
     @property
     def title(self) -> str:
@@ -164,7 +166,12 @@ def report_of(
         budget=whole.budget if whole else None,
         tasks=rows,
         output=whole.output if whole else None,
+        version=_version(whole.plan_version, whole.plan_hash) if whole else _version(live.plan_version, live.plan_hash),
     )
+
+
+def _version(number: int | None, content: str) -> str:
+    return "" if number is None else f"Version {number} of the stored plan, content {content[:12]}."
 
 
 def _rows(plan: Plan, results: Mapping[str, TaskResult], live: LiveRun, now: datetime | None) -> Iterator[TaskRow]:

@@ -20,13 +20,14 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.plans.fingerprint import plan_hash
 from agentic_prefect.plans.inputs import validate_inputs
 from agentic_prefect.plans.lineage import lineage_of
 from agentic_prefect.plans.progress import Blueprint
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.agent_task import install_log_filter
 from agentic_prefect.runtime.links import run_url
-from agentic_prefect.runtime.plan_run import PlanRun
+from agentic_prefect.runtime.plan_run import PlanRun, WrittenPlan
 from agentic_prefect.runtime.services import Services, current_disclosure, current_services
 from agentic_prefect.runtime.states import plan_state
 
@@ -97,6 +98,7 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
         parent_run_id=parent.parent_run_id if parent else None,
         is_new=_is_new(context.flow_run, record),
         url=run_url(run_id),
+        written=WrittenPlan(record.plan_hash or plan_hash(plan), record.plan_version),
     )
     if parent is None:
         services.stop.subscribe(run.request_cancel)

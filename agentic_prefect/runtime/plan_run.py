@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.interventions.desk import Desk
@@ -25,6 +25,17 @@ WIND_DOWN_S = 10.0
 """How long cancelled work may take to end before the run ends without it."""
 
 
+class WrittenPlan(NamedTuple):
+    """Which state of a plan runs."""
+
+    plan_hash: str
+    plan_version: int | None
+    """Of a stored plan, from 1; `None` when it comes from elsewhere."""
+
+
+UNKNOWN = WrittenPlan("", None)
+
+
 class PlanRun:
     """Runs a blueprint once."""
 
@@ -38,9 +49,11 @@ class PlanRun:
         parent_run_id: str | None = None,
         is_new: bool = False,
         url: str | None = None,
+        written: WrittenPlan = UNKNOWN,
     ) -> None:
         self._blueprint, self._services = blueprint, services
         self._run_id, self._parent_run_id, self._url = run_id, parent_run_id, url
+        self._written = written
         self._progress = Progress()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._started_at = services.clock()
@@ -59,7 +72,9 @@ class PlanRun:
 
     async def run(self) -> PlanResult:
         """Run to the end. Cancellation is passed on after the partial results have been handed to the observers."""
-        self._dispatcher.notify(PlanStarted(**self._event_place(), tasks=len(self._blueprint.tasks)))
+        self._dispatcher.notify(
+            PlanStarted(**self._event_place(), tasks=len(self._blueprint.tasks), **self._written._asdict())
+        )
         flusher = asyncio.create_task(self._flush_from_time_to_time())
         alarm = self._limit_time()
         try:
@@ -148,6 +163,7 @@ class PlanRun:
                 reason or (f"its result could not be worked out: {trouble}" if trouble else "")
             ),
             url=self._url,
+            **self._written._asdict(),
         )
 
     def _budget(self) -> BudgetReport | None:

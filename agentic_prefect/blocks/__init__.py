@@ -1,0 +1,5 @@
+"""What a Prefect server keeps for plans, as blocks: it registers their types from here."""
+
+from agentic_prefect.blocks.stored_plan import StoredPlan
+
+__all__ = ["StoredPlan"]

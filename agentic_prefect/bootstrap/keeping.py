@@ -1,0 +1,24 @@
+"""Plans made ready to be kept on the server, from where they run without their folder."""
+
+from agentic_prefect.bootstrap.options import RunOptions
+from agentic_prefect.bootstrap.preview import check
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.fingerprint import whole_plan
+from agentic_prefect.plans.problems import PlanProblems, errors_in
+from agentic_prefect.stored_plans import find_given, read_plan
+
+
+def plan_to_keep(reference: str) -> Plan:
+    """The plan, whole and checked as it will run: away from its folder, with its sub-plans inside of it.
+
+    Args:
+        reference: A file, a name, or `-` for standard input.
+
+    Raises:
+        PlanProblems: It would not run away from its folder; a prompt beside it is one of the reasons.
+    """
+    given = find_given(reference)
+    plan = whole_plan(given.plan, lambda name: read_plan(name, base_dir=given.folder))
+    if errors := errors_in(check(plan, RunOptions())):
+        raise PlanProblems(f"plan {plan.name!r}, as it would run on a worker,", errors)
+    return plan
