@@ -18,6 +18,7 @@ RESULTS = Path(__file__).parent / "results" / "latest.md"
 PACKAGES = ("prefect", "openai", "pydantic", "pydantic-ai-slim", "langgraph", "langgraph-checkpoint-sqlite")
 CONTESTANTS = {
     "agentic-prefect": "ours",
+    "bare Prefect tasks, no arrows": "bare_tasks",
     "Prefect by hand, persisted results": "by_hand",
     "pydantic-ai, PrefectDurability": "pydantic_ai_durable",
     "LangGraph, SQLite checkpointer": "langgraph_sqlite",
