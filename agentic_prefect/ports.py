@@ -183,6 +183,14 @@ class FlushingObserver(Observer, Protocol):
         ...
 
 
+@runtime_checkable
+class PatientObserver(FlushingObserver, Protocol):
+    """An observer that writes to something that may be away for a while."""
+
+    patience_s: float
+    """Seconds that what it writes at the end of a run may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """Where a question can be answered."""

@@ -79,6 +79,15 @@ def stop(home: Path) -> None:
             time.sleep(0.05)
 
 
+def kill(home: Path) -> None:
+    """End the server without a word; `ensure_started` with the same folder brings it back on the same database."""
+    pid_file = home / "pid"
+    pid = int(pid_file.read_text())
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    pid_file.unlink()
+
+
 def _spawn(home: Path, *, port: int, owner_pid: int) -> subprocess.Popen[bytes]:
     # A test may have changed the environment; only what the server itself must differ in is set here.
     environment = {**os.environ, **SERVER_ENVIRONMENT, "PREFECT_HOME": str(home / "prefect")}

@@ -29,6 +29,9 @@ EVERY_S = 2.0
 PAUSE_AFTER_FAULT_S = 30.0
 """A server that does not answer is left alone for so long; the update at the plan's end is tried all the same."""
 
+PATIENCE_S = 90.0
+"""Prefect's client goes on asking a server that is away for a minute."""
+
 MAX_TABLE_ROWS = 1_000
 MAX_TASK_ERRORS = 20
 """Failed tasks that get an artifact of their own; the report tells of all."""
@@ -80,6 +83,7 @@ class ArtifactObserver:
         self._not_before: float | None = None
         self._changed = False
         self._failed: dict[str, None] = {}
+        self.patience_s = PATIENCE_S
         self._percent = 0
 
     def on_event(self, event: Event) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from agentic_prefect.errors import AgenticError, TerminalError
 from agentic_prefect.models.events import Event
 from agentic_prefect.policies.disclosure import Disclosure
-from agentic_prefect.ports import FlushingObserver, Observer
+from agentic_prefect.ports import FlushingObserver, Observer, PatientObserver
 
 Log = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -103,23 +103,31 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001 - whatever an observer raises, the run goes on
                 self._report(observer, error, f"heard {event.name}")
 
-    async def flush(self) -> None:
+    async def flush(self, *, patiently: bool = False) -> None:
         """Let the observers write out what is pending, side by side. Never raises what an observer raises.
 
         One that does not end in time is cancelled and counted; nobody waits for it any longer. When the caller is
         cancelled, the writing goes on, and the next flush waits for it: half-written work would be written twice.
+
+        Args:
+            patiently: Whether observers that may need longer are given the time, since there is no next flush.
         """
         # Held by the dispatcher: asyncio itself holds a task only weakly.
-        self._writing = asyncio.ensure_future(self._flush_all())
+        self._writing = asyncio.ensure_future(self._flush_all(patiently))
         await asyncio.shield(self._writing)
 
-    async def _flush_all(self) -> None:
+    async def _flush_all(self, patiently: bool) -> None:
         async with self._flushing:
             flushing = [observer for observer in self._observers if isinstance(observer, FlushingObserver)]
             tasks = {asyncio.ensure_future(_flushed(observer.flush)): observer for observer in flushing}
             if not tasks:
                 return
             done, late = await asyncio.wait(tasks, timeout=self._flush_timeout_s)
+            if patiently:
+                more_s = {task: each.patience_s for task in late if isinstance(each := tasks[task], PatientObserver)}
+                if more_s:
+                    await asyncio.wait(more_s, timeout=max(more_s.values()) - self._flush_timeout_s)
+                done, late = ({task for task in tasks if task.done() is ended} for ended in (True, False))
             for task in done:
                 error = asyncio.CancelledError("its flush was cancelled") if task.cancelled() else task.exception()
                 if error is not None:
@@ -127,8 +135,13 @@ class Dispatcher:
             for task in late:
                 task.add_done_callback(_forget)
                 task.cancel()
-                limit = TimeoutError(f"flush() took longer than {self._flush_timeout_s:g} s")
-                self._report(tasks[task], limit, "wrote out what it had")
+                self._report(tasks[task], self._too_long(tasks[task], patiently), "wrote out what it had")
+
+    def _too_long(self, observer: Observer, patiently: bool) -> TimeoutError:
+        limit_s = self._flush_timeout_s
+        if patiently and isinstance(observer, PatientObserver):
+            limit_s = observer.patience_s
+        return TimeoutError(f"flush() took longer than {limit_s:g} s")
 
     def _report(self, observer: Observer, error: BaseException, when: str) -> None:
         name = type(observer).__name__

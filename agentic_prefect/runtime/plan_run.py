@@ -77,8 +77,10 @@ class PlanRun:
         )
         flusher = asyncio.create_task(self._flush_from_time_to_time())
         alarm = self._limit_time()
+        is_through = False
         try:
             await self._work_through()
+            is_through = True
         except BaseException as error:
             cancelled = isinstance(error, asyncio.CancelledError)
             await self._wind_down("the run was cancelled" if cancelled else f"the run broke off: {error!r}")
@@ -89,7 +91,7 @@ class PlanRun:
                 alarm.cancel()
             self.result = result = self._result()
             self._announce_end(result)
-            await self._dispatcher.flush()
+            await self._dispatcher.flush(patiently=is_through)
         return result
 
     async def _work_through(self) -> None:

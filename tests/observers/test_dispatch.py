@@ -42,6 +42,14 @@ class Flushing(RecordingObserver):
         self.flushed += 1
 
 
+class Patient(Flushing):
+    """One that says how long its last writing may take."""
+
+    def __init__(self, patience_s: float, gate: asyncio.Event) -> None:
+        super().__init__(gate=gate)
+        self.patience_s = patience_s
+
+
 def test_every_observer_hears_every_event_in_order() -> None:
     """Two observers hear the same events; the states of a task are chained."""  # F-09, F-10
     first, second = RecordingObserver(), RecordingObserver()
@@ -148,6 +156,22 @@ async def test_a_flush_that_never_ends_is_left_behind(caplog: pytest.LogCaptureF
 
     assert (stuck.flushed, good.flushed, dispatcher.failures["Flushing"]) == (0, 1, 1)
     assert "TimeoutError: flush() took longer than 0.01 s" in caplog.text
+
+
+async def test_at_the_end_of_a_run_some_are_given_more_time(caplog: pytest.LogCaptureFixture) -> None:
+    """An observer whose server may be away is waited for as long as it says, and no longer; the others are not."""
+    gate, never = asyncio.Event(), asyncio.Event()
+    away, gone, stuck = Patient(60.0, gate), Patient(0.02, never), Flushing(gate=never)
+    dispatcher = Dispatcher([away, stuck], flush_timeout_s=0.01)
+    asyncio.get_running_loop().call_later(0.05, gate.set)
+    with caplog.at_level(logging.WARNING):
+        await dispatcher.flush(patiently=True)
+        await Dispatcher([gone], flush_timeout_s=0.01).flush(patiently=True)
+
+    assert (away.flushed, stuck.flushed, dispatcher.failures["Flushing"]) == (1, 0, 1)
+    assert [record.getMessage().split(". The run")[0].rpartition(": ")[2] for record in caplog.records] == [
+        "flush() took longer than 0.01 s", "flush() took longer than 0.02 s",
+    ]  # fmt: skip
 
 
 async def test_a_cancelled_caller_does_not_break_off_the_writing() -> None:

@@ -1,0 +1,71 @@
+"""The Prefect server goes away in the middle of a run, and comes back."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import httpx
+
+from agentic_prefect.models.result import PlanResult
+from agentic_prefect.testing import Reply, ScriptedServer
+from tests.cli.conftest import PROGRAM
+from tests.prefect_server import ensure_started, free_port, kill, stop
+from tests.runtime.conftest import eventually
+
+STEPS = 8
+
+
+def test_the_server_dies_and_returns(tmp_path: Path, openai_env: ScriptedServer) -> None:
+    """Killed while a task runs, back on its database when all are done: the run completes, no call is made twice, and
+    in the end the server knows each task and has the report.
+    """
+    # U-05
+    home, api_url = tmp_path / "server", f"http://127.0.0.1:{free_port()}/api"
+    tasks = [
+        {"id": f"t{number}", "description": f"Step {number}.", "depends_on": [f"t{number - 1}"] if number else []}
+        for number in range(STEPS)
+    ]
+    plan, out = tmp_path / "chain.json", tmp_path / "result.json"
+    plan.write_text(json.dumps({"name": "chain", "tasks": tasks}))
+    openai_env.on("Step 2.", Reply.hold())
+    ensure_started(home, api_url=api_url, owner_pid=os.getpid())
+    try:
+        process = subprocess.Popen(
+            [str(PROGRAM), "run", str(plan), "--model", "openai/scripted", "-o", str(out), "-q"],
+            cwd=tmp_path, env={**os.environ, "PREFECT_API_URL": api_url}, stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        openai_env.wait_for_requests(3, timeout_s=90)
+        kill(home)
+        openai_env.release()
+        openai_env.wait_until(lambda tally: tally.answered == STEPS, timeout_s=90)
+        ensure_started(home, api_url=api_url, owner_pid=os.getpid())
+        _, told = process.communicate(timeout=150)
+        result = PlanResult.model_validate_json(out.read_text())
+        states = asyncio.run(_states(api_url, result.run_id))
+        run = httpx.get(f"{api_url}/flow_runs/{result.run_id}").json()
+        report = httpx.get(f"{api_url}/artifacts/plan-report/latest").json()
+    finally:
+        stop(home)
+    asked = Counter(next(n for n in range(STEPS) if f"Step {n}." in each.prompt_text) for each in openai_env.requests)
+
+    assert process.returncode == 0, told
+    assert asked == dict.fromkeys(range(STEPS), 1)
+    assert states == {f"t{number}": "COMPLETED" for number in range(STEPS)}
+    assert run["state_type"] == "COMPLETED"
+    assert "8 tasks: 8 completed" in report["data"]
+
+
+async def _states(api_url: str, run_id: str) -> dict[str, str]:
+    """The states of all task runs by name, once all are final."""
+
+    async def look() -> dict[str, str] | None:
+        asked = {"flow_runs": {"id": {"any_": [run_id]}}}
+        runs = httpx.post(f"{api_url}/task_runs/filter", json=asked).json()
+        states = {each["name"]: each["state_type"] for each in runs}
+        return states if len(states) == STEPS and "RUNNING" not in states.values() else None
+
+    return await eventually(look)
