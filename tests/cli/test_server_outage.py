@@ -64,7 +64,8 @@ async def _states(api_url: str, run_id: str) -> dict[str, str]:
 
     async def look() -> dict[str, str] | None:
         asked = {"flow_runs": {"id": {"any_": [run_id]}}}
-        runs = httpx.post(f"{api_url}/task_runs/filter", json=asked).json()
+        async with httpx.AsyncClient() as client:
+            runs = (await client.post(f"{api_url}/task_runs/filter", json=asked)).json()
         states = {each["name"]: each["state_type"] for each in runs}
         return states if len(states) == STEPS and "RUNNING" not in states.values() else None
 
