@@ -6,12 +6,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
-from prefect.blocks.system import Secret
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
-from pydantic import SecretStr
 
 from agentic_prefect.agents.agent_kind import AgentKind
 from agentic_prefect.agents.function_kind import FunctionKind
@@ -98,9 +95,11 @@ class Assembly:
         return _GateOnDemand()
 
     async def renew_key(self, plan: Plan, task: AgentTask, secret_block: str) -> None:
-        """Give the connection of a task the key in a Prefect Secret block, for as long as this run lasts."""
-        block: Any = await cast(Any, Secret.aload)(secret_block)
-        self.models.renew_key(plan, task.model, SecretStr(str(block.get())))
+        """Give the connection of a task the key of this name, for as long as this run lasts."""
+        # Loaded when people are asked, as their gate is.
+        from agentic_prefect.interventions.keys import key_named
+
+        self.models.renew_key(plan, task.model, await key_named(secret_block))
 
     def kinds(self, info: RunInfo) -> Mapping[str, TaskKind]:
         """The kinds of tasks for one run."""

@@ -4,13 +4,16 @@ import asyncio
 import sys
 from contextlib import suppress
 
+from pydantic import SecretStr
 from rich.console import Console
 
 from agentic_prefect.cli.progress import Progress
 from agentic_prefect.cli.questions import conversation, shown, user
+from agentic_prefect.cli.terminal import no_echo
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.interventions import inbox
 from agentic_prefect.interventions.inbox import Waiting
+from agentic_prefect.interventions.keys import keep_in_memory
 from agentic_prefect.models.events import Event, InterventionExpired, InterventionRequested, InterventionResolved
 from agentic_prefect.plans.answers import AnswerRefused
 
@@ -67,7 +70,7 @@ class Answering:
         with self._progress.making_room():
             self._console.print(shown(question))
             while event.intervention_id not in self._over:
-                answer = await conversation(question.intervention, user(), self._read)
+                answer = await conversation(question.intervention, user(), self, _keep)
                 try:
                     await inbox.respond(question, answer)
                 except AnswerRefused as error:
@@ -83,7 +86,14 @@ class Answering:
             await asyncio.sleep(LOOK_AGAIN_S)
         return None
 
-    async def _read(self, text: str) -> str:
+    async def hidden(self, text: str) -> str:
+        """One line that is not shown while it is typed."""
+        with no_echo():
+            line = await self.line(text)
+        self._console.print()
+        return line
+
+    async def line(self, text: str) -> str:
         """One line; a wait that can be cancelled, other than `input`."""
         self._console.print(text, end="")
         loop, line = asyncio.get_running_loop(), asyncio.Future[str]()
@@ -92,6 +102,10 @@ class Answering:
             return await line
         finally:
             loop.remove_reader(sys.stdin)
+
+
+async def _keep(key: SecretStr) -> str:
+    return keep_in_memory(key)
 
 
 def _take(line: asyncio.Future[str]) -> None:

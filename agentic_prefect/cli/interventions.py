@@ -63,6 +63,7 @@ def respond(
     input: Annotated[str, Parameter(name=("--input", "-i"))] = "",
     comment: Annotated[str, Parameter(name=("--comment", "-c"))] = "",
     secret_block: str = "",
+    credentials: Annotated[bool, Parameter(negative=())] = False,
     by: str = "",
 ) -> None:
     """Answer a question. Without `--decision` a terminal asks for everything.
@@ -75,6 +76,8 @@ def respond(
         input: For edit_input: the task's new input, as JSON.
         comment: Why; it is kept with the decision.
         secret_block: For retry: the Prefect Secret block that holds a new key. Never the key itself.
+        credentials: For retry, and what is decided unless it is said otherwise: read a new key, at a terminal without
+            showing it, and save it as a Secret block, that of `--secret-block` where it is given.
         by: Who decides; your user's name unless it is given.
     """
     # Loaded here, as in the other commands: Prefect takes a second.
@@ -82,10 +85,17 @@ def respond(
     from agentic_prefect.plans.answers import Answer
 
     found = questions.find(question)
-    if decision:
+    if decision or credentials:
         answer = Answer(
-            decision, comment, questions.text_of(output, output_file), input, secret_block, by or questions.user()
+            decision or "retry",
+            comment,
+            questions.text_of(output, output_file),
+            input,
+            secret_block,
+            by or questions.user(),
         )
+        if credentials:
+            answer = questions.with_credentials(found, answer)
     else:
         answer = questions.ask(found, by or questions.user(), stderr())
     questions.respond(found, answer)

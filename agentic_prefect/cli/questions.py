@@ -2,24 +2,30 @@
 
 import asyncio
 import getpass
+import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
+from pydantic import SecretStr
 from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 from rich.table import Table
 
 from agentic_prefect.cli.server import ServerUnreachable, require_server
 from agentic_prefect.cli.usage import UsageError
-from agentic_prefect.interventions import inbox
+from agentic_prefect.interventions import inbox, keys
 from agentic_prefect.interventions.forms import description, may_need_key
 from agentic_prefect.interventions.inbox import Waiting
 from agentic_prefect.models.intervention import Intervention
-from agentic_prefect.plans.answers import MAX_ANSWER_CHARS, Answer, AnswerRefused
+from agentic_prefect.plans.answers import MAX_ANSWER_CHARS, Answer, AnswerRefused, decision_from
 from agentic_prefect.reports.wording import one_line
+
+KEY_PROMPT = "New key, not shown (empty: none): "
 
 
 def look() -> Sequence[Waiting]:
@@ -103,31 +109,88 @@ def ask(question: Waiting, by: str, console: Console) -> Answer:
         actions = ", ".join(question.intervention.actions)
         raise UsageError(f"This is no terminal to ask at. Give `--decision`: {actions}.")
     console.print(shown(question))
-    return asyncio.run(conversation(question.intervention, by, _input))
+
+    async def keep(key: SecretStr) -> str:
+        name = block_for(question)
+        await keys.keep_in_block(name, key)
+        return name
+
+    return asyncio.run(conversation(question.intervention, by, _Input(), keep))
 
 
-async def conversation(intervention: Intervention, by: str, read: Callable[[str], Awaitable[str]]) -> Answer:
+def with_credentials(question: Waiting, answer: Answer) -> Answer:
+    """The answer with a new key, which is read without being shown, or from a pipe, and saved as a Secret block.
+
+    Raises:
+        UsageError: No key came.
+    """
+    answer = replace(answer, secret_block=answer.secret_block or block_for(question))
+    try:
+        fitting = decision_from(question.intervention, answer, now=datetime.now(UTC))
+    except AnswerRefused as error:
+        raise UsageError(str(error)) from error
+    if not fitting.secret_block:
+        raise UsageError(f"A new key goes with `--decision retry`, not {fitting.action!r}.")
+    typed = getpass.getpass(KEY_PROMPT, stream=sys.stderr) if sys.stdin.isatty() else sys.stdin.readline()
+    if not typed.strip():
+        raise UsageError("No key came. Type it at the terminal, or pipe it in: `--credentials < FILE`.")
+    _on_server(keys.keep_in_block(answer.secret_block, SecretStr(typed.strip())))
+    return answer
+
+
+def block_for(question: Waiting) -> str:
+    """The Secret block that a new key for a question's task is saved as, where none is named."""
+    about = f"{question.intervention.plan}-{question.intervention.task_id}"
+    return f"key-{re.sub(r'[^a-z0-9]+', '-', about.lower()).strip('-')}"[:60].rstrip("-")
+
+
+class Reader(Protocol):
+    """Reads what somebody types."""
+
+    async def line(self, text: str) -> str:
+        """Show a text and read a line."""
+        ...
+
+    async def hidden(self, text: str) -> str:
+        """The same, and what is typed is not shown."""
+        ...
+
+
+async def conversation(
+    intervention: Intervention, by: str, read: Reader, keep: Callable[[SecretStr], Awaitable[str]]
+) -> Answer:
     """Ask for everything that an answer to this question needs, a line at a time.
 
     Args:
         intervention: What is asked.
         by: Who answers.
-        read: Shows a text and reads a line.
+        read: Reads what is typed.
+        keep: Keeps a key, and says what it is called from then on.
     """
     actions = intervention.actions
-    decision = (await read(f"Decision ({', '.join(actions)}) [{actions[0]}]: ")).strip() or actions[0]
+    decision = (await read.line(f"Decision ({', '.join(actions)}) [{actions[0]}]: ")).strip() or actions[0]
     action = decision.lower().replace("-", "_").replace(" ", "_")
-    output = await read("Output (text or JSON, one line): ") if action == "supply_output" else ""
-    given = await read("New input (JSON, one line): ") if action == "edit_input" else ""
+    output = await read.line("Output (text or JSON, one line): ") if action == "supply_output" else ""
+    given = await read.line("New input (JSON, one line): ") if action == "edit_input" else ""
     secret = ""
     if action == "retry" and may_need_key(intervention):
-        secret = (await read("Prefect Secret block with a new key (empty: none): ")).strip()
-    comment = await read("Comment: ")
+        typed = (await read.hidden(KEY_PROMPT)).strip()
+        if typed:
+            secret = await keep(SecretStr(typed))
+        else:
+            secret = (await read.line("Prefect Secret block with a new key (empty: none): ")).strip()
+    comment = await read.line("Comment: ")
     return Answer(decision, comment.strip(), output.rstrip("\n"), given, secret, by)
 
 
-async def _input(text: str) -> str:
-    return await asyncio.to_thread(input, text)
+class _Input:
+    """Reads at a terminal where nothing else goes on."""
+
+    async def line(self, text: str) -> str:
+        return await asyncio.to_thread(input, text)
+
+    async def hidden(self, text: str) -> str:
+        return await asyncio.to_thread(getpass.getpass, text)
 
 
 def _on_server(work: Any) -> Any:

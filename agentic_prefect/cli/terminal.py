@@ -1,7 +1,9 @@
 """Where the command line writes, and how much."""
 
 import sys
-from collections.abc import Sequence
+import termios
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -47,6 +49,19 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     return console
+
+
+@contextmanager
+def no_echo() -> Generator[None]:
+    """What is typed while the body runs is not shown; the terminal is as before afterwards."""
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def is_attended() -> bool:

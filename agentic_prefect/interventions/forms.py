@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.intervention import Decision, Intervention
-from agentic_prefect.plans.answers import Answer
+from agentic_prefect.plans.answers import BLOCK_NAME, Answer
 
 TYPED: Mapping[str, tuple[type, Any]] = {
     "string": (str, ""),
@@ -51,9 +51,11 @@ def form_for(
     if "edit_input" in intervention.actions:
         fields["input"] = _text("Input", "For edit input: the task's new input, as JSON.")
     if may_need_key(intervention):
+        # The server checks the pattern before it keeps an answer, so that a key that is pasted here is not kept.
         fields["secret_block"] = _text(
             "Secret block",
             "For retry: the name of the Prefect Secret block that holds a new key. Never the key itself.",
+            pattern=BLOCK_NAME,
         )
     fields["comment"] = _text("Comment", "Why; it is kept with the decision.")
     fields["by"] = _text("Your name", "It is kept with the decision.")
@@ -138,8 +140,8 @@ def _choice(values: Sequence[str]) -> Any:
     return cast(Any, Literal)[tuple(values)]
 
 
-def _text(title: str, description: str) -> Any:
-    return (str, Field(default="", title=title, description=description))
+def _text(title: str, description: str, **schema: Any) -> Any:
+    return (str, Field(default="", title=title, description=description, json_schema_extra=schema))
 
 
 def _typed_field(name: str, given: object) -> Any:

@@ -10,7 +10,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from prefect import flow
-from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.flow_runs import apause_flow_run
@@ -19,6 +18,7 @@ from prefect.states import Cancelled, Completed
 from pydantic import ValidationError
 
 from agentic_prefect.interventions.forms import answer_of, form_for
+from agentic_prefect.interventions.keys import key_named
 from agentic_prefect.models.intervention import BY_DEADLINE, Decision, Intervention
 from agentic_prefect.plans.answers import Answer, AnswerRefused, decision_from
 from agentic_prefect.policies.asking import default_decision, settled_by
@@ -143,7 +143,8 @@ async def _decided(asked: _Asked) -> Decision:
             form = form_for(asked.intervention, remark=remark, votes=asked.votes, base=_Form)
             try:
                 answer = await _answer(form, left, key=f"answer-{number}")
-                await _check_secret(answer)
+                if answer.secret_block:
+                    await key_named(answer.secret_block)
                 vote = decision_from(asked.intervention, answer, votes=asked.votes, now=asked.clock())
             except (AnswerRefused, ValidationError) as error:
                 remark = _remark(error)
@@ -174,17 +175,6 @@ async def _escalate(asked: _Asked, run_id: str) -> None:
     if after is not None:
         await asyncio.sleep(after)
         asked.announce(run_id, escalated=True)
-
-
-async def _check_secret(answer: Answer) -> None:
-    if not answer.secret_block:
-        return
-    try:
-        await cast(Any, Secret.aload)(answer.secret_block)
-    except ValueError:
-        raise AnswerRefused(
-            f"There is no Secret block {answer.secret_block!r}. Make one (Blocks, Secret), and name it here."
-        ) from None
 
 
 def _remark(error: Exception) -> str:

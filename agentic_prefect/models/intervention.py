@@ -56,7 +56,9 @@ class Decision(Frozen):
     input: Any = None
     """The task's new input, with `edit_input`."""
     secret_block: str = ""
-    """The Prefect Secret block that holds a new key for the task's connection. Never the key itself."""
+    """What holds a new key for the task's connection: a Prefect Secret block, or `in-memory-N` for one that was typed
+    at the run's terminal. Never the key itself.
+    """
     by: str = ""
     """Who decided; empty when that is not known."""
     decided_at: AwareDatetime

@@ -1,6 +1,7 @@
 """An answer as it was typed, checked and made a decision."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ from agentic_prefect.plans.schema_check import violations
 
 MAX_ANSWER_CHARS = 100_000
 """How long an answer may be."""
+BLOCK_NAME = "^(?!sk-)[A-Za-z0-9-]{0,60}$"
+"""What the name of a Secret block looks like, and a key does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def decision_from(
         comment=answer.comment.strip(),
         output=_output(intervention, given) if action == "supply_output" else None,
         input=_json(answer.input, "The input") if action == "edit_input" else None,
-        secret_block=answer.secret_block.strip() if action in ("retry", "edit_input") else "",
+        secret_block=_block(answer.secret_block) if action in ("retry", "edit_input") else "",
         by=answer.by.strip(),
         decided_at=now,
     )
@@ -95,6 +98,13 @@ def _output(intervention: Intervention, given: Any) -> Any:
     if faults:
         raise AnswerRefused(f"The output does not fit: {'; '.join(faults)}.")
     return output
+
+
+def _block(name: str) -> str:
+    if re.match(BLOCK_NAME, name.strip()) is None:
+        # The name is not repeated: it may be a key.
+        raise AnswerRefused("That is no name of a Secret block. Save the key as a block, and name the block here.")
+    return name.strip()
 
 
 def _json(text: str, what: str) -> Any:

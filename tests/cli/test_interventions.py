@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from agentic_prefect.models.result import PlanResult
+from agentic_prefect.testing import Reply, Script, ScriptedServer
 from tests.cli.conftest import PROGRAM, Command
 from tests.cli.test_cancel import Start, start
 
@@ -40,7 +42,7 @@ def plan(tmp_path: Path) -> Path:
 
 def test_a_run_asks_at_its_terminal(start: Start, plan: Path, tmp_path: Path, prefect_server: str) -> None:
     """`run` on a terminal shows the question and takes the answer; one that does not fit is asked for again."""
-    # U-06 F-35
+    # F-35
     out = tmp_path / "result.json"
     terminal = start("run", plan, "-o", out)
 
@@ -113,6 +115,106 @@ def test_another_process_answers(plan: Path, tmp_path: Path, cli: Command, prefe
     assert "- Task: ok\n- Error: none; the task is a question\n- Suggested: approve, reject, abort\n" in record
     assert "- Priority: normal\n- Id: " in record
     assert re.search(r"2\. .* UTC: ann decided approve: fine", record)
+
+
+KEYED = """\
+name: keyed
+tasks:
+  - {id: read, description: Read it., model: openai/scripted, failure_policy: {authentication: ask_human}}
+"""
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, prefect_server: str) -> Iterator[tuple[ScriptedServer, Path, dict[str, str]]]:
+    """A provider that takes one key, a plan that asks for it, and an environment with another key."""
+    file = tmp_path / "keyed.yaml"
+    file.write_text(KEYED, "utf-8")
+    with ScriptedServer(Script(api_key=GOOD_KEY, default=Reply.text("it says so"))) as server:
+        yield (
+            server,
+            file,
+            {
+                "OPENAI_API_KEY": BAD_KEY,
+                "OPENAI_BASE_URL": server.base_url,
+                "PREFECT_LOGGING_TO_API_ENABLED": "true",
+            },
+        )
+
+
+# They look like no key, so that nothing but care keeps them out.
+GOOD_KEY, BAD_KEY = "Okapi7Quagga9Zebra5Tapir", "Stoat4Weasel8Ermine2Polecat"
+
+
+def places_of(secret: str) -> set[str]:
+    """The files of the server in which a text stands: its database with all runs, states, logs, artifacts, inputs."""
+    home = Path(os.environ["AGENTIC_PREFECT_TEST_HOME"]) / "server"
+    return {file.name for file in home.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()}
+
+
+def test_a_new_key_is_typed_at_the_terminal(
+    start: Start, guarded: tuple[ScriptedServer, Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """For a refused key `run` asks for another, shows nothing of it, and nothing is left of it."""
+    # F-22
+    server, plan, environment = guarded
+    out = tmp_path / "result.json"
+    terminal = start("run", plan, "-o", out, **environment)
+    terminal.read_until(lambda: "Decision (retry, skip, abort" in terminal.text)
+    terminal.write("retry\n")
+    terminal.read_until(lambda: "New key, not shown" in terminal.text)
+    terminal.write(f"{GOOD_KEY}\n")
+    terminal.read_until(lambda: "Comment:" in terminal.text)
+    terminal.write("rotated\n")
+    code = terminal.wait()
+    result = PlanResult.model_validate_json(out.read_text())
+
+    assert (code, result.output) == (0, "it says so"), terminal.text[-2000:]
+    assert [request.api_key for request in server.requests] == [BAD_KEY, GOOD_KEY]
+    assert result.results["read"].decisions[0].secret_block == "in-memory-1"
+    assert GOOD_KEY not in terminal.text + out.read_text()
+    assert places_of(GOOD_KEY) == places_of(BAD_KEY) == set()
+    assert places_of("in-memory-1") != set()
+
+
+def test_a_new_key_is_handed_in_from_elsewhere(
+    guarded: tuple[ScriptedServer, Path, dict[str, str]], tmp_path: Path, cli: Command
+) -> None:
+    """`respond --credentials` saves the key as a Secret block; the server keeps it encrypted, and nowhere else."""
+    # F-22
+    server, plan, environment = guarded
+    out = tmp_path / "result.json"
+    run = subprocess.Popen(
+        [str(PROGRAM), "run", str(plan), "-o", str(out), "--stream", "jsonl:-"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert run.stdout is not None
+    try:
+        waiting = _asked(run.stdout)
+        pasted = cli("interventions", "respond", waiting, "-d", "retry", "--secret-block", f"sk-{GOOD_KEY}")
+        other = cli("interventions", "respond", waiting, "-d", "skip", "--credentials", stdin=GOOD_KEY)
+        nothing = cli("interventions", "respond", waiting, "--credentials")
+        with httpx.Client(base_url=os.environ["PREFECT_API_URL"]) as client:
+            body = {"run_input": {"decision": "retry", "secret_block": f"sk-{GOOD_KEY}"}}
+            in_the_form = client.post(f"/flow_runs/{waiting}/resume", json=body).json()
+        done = cli("interventions", "respond", waiting, "--credentials", stdin=f"{GOOD_KEY}\n")
+        assert done.code == 0, done.err
+        run.communicate(timeout=60)
+    finally:
+        run.kill()
+    result = PlanResult.model_validate_json(out.read_text())
+
+    assert (pasted.code, other.code, nothing.code) == (2, 2, 2)
+    assert "That is no name of a Secret block." in pasted.err
+    assert "A new key goes with `--decision retry`, not 'skip'." in other.err
+    assert "No key came." in nothing.err
+    assert in_the_form["status"] == "REJECT"
+    assert result.output == "it says so"
+    assert [request.api_key for request in server.requests] == [BAD_KEY, GOOD_KEY]
+    assert result.results["read"].decisions[0].secret_block == "key-keyed-read"
+    said = "".join(each.out + each.err for each in (pasted, other, nothing, done))
+    assert GOOD_KEY not in said + out.read_text()
+    assert places_of(GOOD_KEY) == places_of(BAD_KEY) == set()
+    assert places_of("key-keyed-read") != set()
 
 
 def test_without_a_server_and_a_terminal_the_default_holds(program: Command, tmp_path: Path) -> None:
