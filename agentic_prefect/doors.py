@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan_here
-from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.plans.given_policy import given_policy
 from agentic_prefect.plans.problems import PlanProblems, errors_in
 from agentic_prefect.runtime.states import plan_state
 from agentic_prefect.stored_plans import is_plan_text, plan_given
@@ -39,6 +39,7 @@ async def run_plan(
     inputs: dict[str, Any] = {},  # noqa: B006  # shown as the form's default, never changed
     model: str = "",
     max_concurrency: int = 0,
+    policy: dict[str, Any] = {},  # noqa: B006  # as above
     rehearse: bool = False,
     resume: str = "",
     rerun_from: str = "",
@@ -53,6 +54,7 @@ async def run_plan(
         inputs: Values for the plan's inputs by name; those left out take their defaults.
         model: The model of tasks that name none, as CONNECTION/MODEL; empty leaves it to the plan and the worker.
         max_concurrency: At most this many tasks at once; 0 leaves it to the plan.
+        policy: What tasks do for which the plan says nothing, such as {"retries": 1, "on_failure": "continue"}.
         rehearse: Ask no model; answers are made up from the schemas, and nothing is paid.
         resume: The id of an earlier run of this plan; what it finished and is as it was then is not done again.
         rerun_from: With `resume`: a task that is done again all the same, and with it everything that comes after it.
@@ -60,7 +62,7 @@ async def run_plan(
     # A stored plan is asked for at the server, which takes a moment.
     given = await asyncio.to_thread(plan_given, plan)
     options = RunOptions(
-        policy=PolicyFields(model=model) if model else PolicyFields(),
+        policy=given_policy({**policy, **({"model": model} if model else {})}, source="The parameter `policy`"),
         max_concurrency=max_concurrency or None,
         rehearse=rehearse,
         base_dir=given.folder,

@@ -5,15 +5,20 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from prefect.settings import get_current_settings
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.error import ErrorDetail
+from agentic_prefect.models.policy import FailureAction, FailurePolicy, RetryConfig
+from agentic_prefect.plans.edges import fallbacks_of
+from agentic_prefect.plans.given_policy import given_policy, policy_value
+from agentic_prefect.plans.names import listing
+from agentic_prefect.plans.problems import PlanProblems, Problem
 from agentic_prefect.policies.own_patterns import own_patterns
 
 
@@ -42,6 +47,15 @@ class AgenticSettings(PrefectBaseSettings):
     )
     error_detail: ErrorDetail = Field(default="full", description="What is kept of errors: none, summary or full.")
     cache: Path | None = Field(default=None, description="Where downloads are kept; None is the user's cache folder.")
+    retry: Annotated[RetryConfig | None, NoDecode] = Field(
+        default=None, description="How long to wait between attempts, as YAML: {base_s: 2, max_s: 30}."
+    )
+    on_failure: Annotated[FailureAction | None, NoDecode] = Field(
+        default=None, description="What follows when a task has failed: skip_dependents, continue, abort, ask_human."
+    )
+    failure_policy: Annotated[FailurePolicy | None, NoDecode] = Field(
+        default=None, description="The same and more by error code, as YAML: {rate_limit: {retry: 6}}."
+    )
     history: bool = Field(default=True, description="Whether a history of runs is kept.")
     history_url: SecretStr | None = Field(
         default=None, description="The history's database; None is a file in Prefect's home."
@@ -59,6 +73,20 @@ class AgenticSettings(PrefectBaseSettings):
             return self.history_url.get_secret_value()
         return f"sqlite:///{get_current_settings().home / 'agentic-history.db'}"
 
+    @field_validator("retry", "on_failure", "failure_policy", mode="before")
+    @classmethod
+    def _as_in_a_plan(cls, value: object, info: ValidationInfo) -> object:
+        """Text is read as it stands in a plan; tasks cannot be named, since each plan has its own."""
+        name, source = info.field_name or "", f"the setting {info.field_name!r}"
+        given = policy_value(value, source=source) if isinstance(value, str) else value
+        if given is None:
+            return None
+        fields = given_policy({name: given}, source=source)
+        if named := fallbacks_of(fields):
+            message = f"it names the tasks {listing(named)}, and a setting holds for every plan"
+            raise PlanProblems(source, (Problem("", message, "Set fallbacks in the plan, or for one run."),))
+        return getattr(fields, name)
+
     @field_validator("redact")
     @classmethod
     def _are_usable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,8 +95,7 @@ class AgenticSettings(PrefectBaseSettings):
 
     def policy(self) -> PolicyFields:
         """The part that takes part in the nearest-wins order of policies."""
-        names = ("model", "timeout_s", "retries", "max_turns")
-        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        given = {name: value for name in PolicyFields.model_fields if (value := getattr(self, name)) is not None}
         return PolicyFields(**given)
 
 

@@ -40,7 +40,7 @@ def known(plan: Plan, options: RunOptions | None = None) -> Known:
 
 def check(plan: Plan, options: RunOptions | None = None) -> tuple[Problem, ...]:
     """Everything that is wrong with a plan, or doubtful, at once."""
-    return validate_plan(plan, known=known(plan, options))
+    return validate_plan(plan, known=known(plan, options), run=(options or RunOptions()).policy)
 
 
 def default_model_name(plan: Plan, options: RunOptions | None = None) -> str | None:

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from agentic_prefect.cli.arguments import INPUTS, PlanReference
 from agentic_prefect.cli.prompt_text import write_prompt
-from agentic_prefect.cli.run_input import inputs_of
+from agentic_prefect.cli.run_flags import PolicyFlags
+from agentic_prefect.cli.run_input import inputs_of, policy_of
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.errors import AgenticError
-from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.policies.effective import Explained, explain_task
 from agentic_prefect.stored_plans import find_given
@@ -29,6 +29,7 @@ def explain(
     *,
     prompt: Annotated[bool, Parameter(negative=())] = False,
     model: Annotated[str | None, Parameter(name=("--model", "-m"))] = None,
+    policy: PolicyFlags = (),
     inputs: Annotated[
         tuple[str, ...], Parameter(name=("--input", "-i"), group=INPUTS, negative=(), show_default=False)
     ] = (),
@@ -42,6 +43,7 @@ def explain(
         task: The task's id.
         prompt: Show the prompt that the task's first attempt would send.
         model: As if the plan was run with this model.
+        policy: As if the plan was run with this policy: FIELD=VALUE, or a YAML file of fields; again for each.
         inputs: A value for one of the plan's inputs, as NAME=VALUE; they show in the prompt.
         inputs_file: A YAML or JSON file with values for the inputs.
         format: Text for people, or JSON for programs.
@@ -53,13 +55,14 @@ def explain(
         raise UsageError(
             f"The plan {read.name!r} has no task {task!r}. {did_you_mean(task, names)} It has: {listing(names)}."
         )
+    wanted = policy_of(policy, model)
     values = inputs_of(read, inputs, inputs_file) if prompt else dict[str, Any]()
 
     # Prefect takes more than a second to load; a plan that cannot be read is said at once.
     from agentic_prefect.bootstrap import RunOptions, default_model_name, prompt_of
     from agentic_prefect.settings import AgenticSettings
 
-    options = RunOptions(policy=PolicyFields(model=model) if model else PolicyFields(), base_dir=given.folder)
+    options = RunOptions(policy=wanted, base_dir=given.folder)
     if prompt:
         write_prompt(prompt_of(read, task, values, options), format)
         return

@@ -10,11 +10,12 @@ from agentic_prefect.bootstrap.recorded import RecordedRun, bury, find, start_de
 from agentic_prefect.cli.engine import keep_prefects_log_aside
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.run_flags import RunFlags
-from agentic_prefect.cli.run_input import budget_of, inputs_of
+from agentic_prefect.cli.run_input import budget_of, inputs_of, policy_of
 from agentic_prefect.cli.running import Destinations, run_and_show
 from agentic_prefect.cli.server import ask_server
 from agentic_prefect.cli.terminal import Verbosity, stderr, stdout
 from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.graph import build_graph
 from agentic_prefect.plans.lineage import require_point
@@ -46,6 +47,7 @@ def execute(request: Request) -> ExitCode:
         AgenticError: There is no such run, it cannot be gone on from, or something keeps the plan from running.
     """
     destinations, budget = Destinations.of(request.flags), budget_of(request.flags.budget)
+    policy = policy_of(request.flags.policy, request.model)
     if request.verbosity.verbose == 0:
         keep_prefects_log_aside(stderr())
     earlier = ask_server(find(request.run))
@@ -56,11 +58,10 @@ def execute(request: Request) -> ExitCode:
     _require_ended(earlier, request)
     inputs = _inputs(earlier, plan, request.flags)
     if earlier.deployed_plan and earlier.deployment_id is not None and not request.here:
-        return _on_its_deployment(earlier, request, inputs, given)
+        return _on_its_deployment(earlier, request, inputs, given, policy)
     record = earlier.record
-    policy = record.policy.model_copy(update={"model": request.model}) if request.model else record.policy
     options = RunOptions(
-        policy=policy,
+        policy=_on_top(policy, record.policy),
         max_concurrency=request.flags.max_concurrency,
         budget=budget,
         rehearse=record.rehearse,
@@ -73,6 +74,13 @@ def execute(request: Request) -> ExitCode:
     if not request.verbosity.quiet:
         stderr().print(f"Going on from run {earlier.run_id} of plan {plan.name!r}.", soft_wrap=True)
     return run_and_show(plan, inputs, options, destinations, request.verbosity)
+
+
+def _on_top(given: PolicyFields, earlier: PolicyFields) -> PolicyFields:
+    """What was given for this run, and for the rest what the earlier run had been given."""
+    return PolicyFields.model_validate(
+        {name: getattr(fields, name) for fields in (earlier, given) for name in fields.model_fields_set}
+    )
 
 
 def _require_ended(earlier: RecordedRun, request: Request) -> None:
@@ -104,7 +112,9 @@ def _inputs(earlier: RecordedRun, plan: Plan, flags: RunFlags) -> Mapping[str, A
     return inputs_of(plan, flags.inputs, flags.inputs_file, kept)
 
 
-def _on_its_deployment(earlier: RecordedRun, request: Request, inputs: Mapping[str, Any], given: GivenPlan) -> ExitCode:
+def _on_its_deployment(
+    earlier: RecordedRun, request: Request, inputs: Mapping[str, Any], given: GivenPlan, policy: PolicyFields
+) -> ExitCode:
     flags = request.flags
     if flags.output or flags.stream or flags.budget:
         raise UsageError(
@@ -117,6 +127,7 @@ def _on_its_deployment(earlier: RecordedRun, request: Request, inputs: Mapping[s
         "rerun_from": request.point,
         **({"plan": _for_workers(given)} if request.plan else {}),
         **({"model": request.model} if request.model else {}),
+        **({"policy": fields} if (fields := policy.model_dump(mode="json", exclude_unset=True)) else {}),
         **({"max_concurrency": flags.max_concurrency} if flags.max_concurrency else {}),
     }
     started = ask_server(start_deployed(earlier, parameters))

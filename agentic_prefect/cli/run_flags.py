@@ -12,6 +12,9 @@ from agentic_prefect.cli.formats import Format
 RESULT: Final = Group("Result", sort_key=2)
 LIMITS: Final = Group("Limits", sort_key=3)
 
+PolicyFlags = Annotated[tuple[str, ...], Parameter(group=LIMITS, negative=(), show_default=False)]
+"""What tasks, agents and plans do that say nothing else, as `explain` names it, or files that hold it."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ class RunFlags:
     budget: Annotated[tuple[str, ...], Parameter(group=LIMITS, negative=(), show_default=False)] = ()
     """A limit for the whole run, in place of the plan's own: usd=0.50, tokens=20000, calls=60 or wall_s=600; again
     for each."""
+    policy: PolicyFlags = ()
+    """What holds where the plan says nothing, as FIELD=VALUE with the fields that `explain` shows, such as retries=1,
+    on_failure=continue or failure_policy.rate_limit.retry=6, or a YAML file of them; again for each."""
 
 
 NO_FLAGS: Final = RunFlags()

@@ -7,9 +7,11 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 
 from agentic_prefect.cli.usage import InputsUnreadable, UsageError
+from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.document import read_document
+from agentic_prefect.plans.given_policy import given_policy, policy_value
 from agentic_prefect.plans.inputs import parse_inputs, validate_inputs
 from agentic_prefect.plans.names import did_you_mean, listing
 
@@ -62,6 +64,39 @@ def budget_of(limits: Sequence[str]) -> Budget | None:
             f"The limit {f'{name}={given[name]}'!r} will not do: {first['msg'].lower()}. "
             f"Write a number above 0, such as `--budget {name}={'0.50' if name == 'usd' else '1000'}`."
         ) from error
+
+
+def policy_of(given: Sequence[str], model: str | None = None) -> PolicyFields:
+    """The policy fields that `retries=1`, `failure_policy.rate_limit.retry=6` and files of such fields make.
+
+    Args:
+        given: `FIELD=VALUE`, which go before files, or the names of YAML or JSON files.
+        model: The model that was given by an option of its own.
+
+    Raises:
+        UsageError: A file holds no fields, or a field is set twice in ways that do not go together.
+        InputsUnreadable: A file cannot be read.
+        PlanProblems: There is no such field, or a value does not fit.
+    """
+    fields: dict[str, Any] = {}
+    for file in (text for text in given if "=" not in text):
+        fields |= mapping_in(Path(file))
+    for text in (text for text in given if "=" in text):
+        path, _, value = text.partition("=")
+        _put(fields, path.strip().split("."), policy_value(value, source=f"the option `--policy {path}`"), text)
+    return given_policy(fields | ({"model": model} if model else {}), source="The option `--policy`")
+
+
+def _put(fields: dict[str, Any], path: Sequence[str], value: Any, text: str) -> None:
+    *outer, last = path
+    for name in outer:
+        inner: object = fields.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise UsageError(
+                f"`--policy {text}` sets a part of {name!r}, which is set as a whole besides. Take one out."
+            )
+        fields[name] = fields = dict(cast("dict[str, Any]", inner))
+    fields[last] = value
 
 
 def stream_target(stream: str | None) -> str | None:

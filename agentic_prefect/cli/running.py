@@ -14,10 +14,9 @@ from agentic_prefect.cli.failures import code_of_status, print_error
 from agentic_prefect.cli.outputs import STDOUT, Output, prepare, require_writable
 from agentic_prefect.cli.progress import Progress, showing
 from agentic_prefect.cli.run_flags import RunFlags
-from agentic_prefect.cli.run_input import budget_of, inputs_of, stream_target
+from agentic_prefect.cli.run_input import budget_of, inputs_of, policy_of, stream_target
 from agentic_prefect.cli.terminal import Verbosity, is_attended, stderr, stdout
 from agentic_prefect.cli.usage import UsageError
-from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.observers.jsonl import JsonlObserver
@@ -77,14 +76,14 @@ def execute(request: Request) -> ExitCode:
     plan = given.plan
     destinations = Destinations.of(flags)
     inputs = inputs_of(plan, flags.inputs, flags.inputs_file)
-    budget = budget_of(flags.budget)
+    budget, policy = budget_of(flags.budget), policy_of(flags.policy, request.model)
 
     with no_collections():
         # Prefect takes more than a second to load; what is said above this line is said at once.
         from agentic_prefect.bootstrap import RunOptions
 
     options = RunOptions(
-        policy=PolicyFields(model=request.model) if request.model else PolicyFields(),
+        policy=policy,
         max_concurrency=flags.max_concurrency,
         budget=budget,
         rehearse=request.rehearse,

@@ -103,7 +103,7 @@ class Keeping:
             case TaskStatusChanged():
                 self._hear_status(event)
             case TaskRetrying():
-                self._add_failure(event, event.error, event.attempt, "retry")
+                self._add_failure(event, event.error, event.attempt, "model" if event.model else "retry")
             case TaskOutputAvailable():
                 self._hear_output(event)
             case TaskFailed():

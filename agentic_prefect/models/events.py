@@ -87,6 +87,8 @@ class TaskRetrying(TaskEventBase):
     """Seconds until the next attempt."""
     timeout_s: float | None = None
     """The time that the next attempt gets."""
+    model: str | None = None
+    """The model that the next attempt asks instead; `None` when it asks the same one."""
 
 
 class TaskOutputAvailable(TaskEventBase):

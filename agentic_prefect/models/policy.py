@@ -36,14 +36,6 @@ class AskHuman(Asking):
     """Ids of the tasks that they may have tried in its place."""
 
 
-class Fallback(Frozen):
-    """Other tasks are tried in order; the first success is the output."""
-
-    kind: Literal["fallback"] = "fallback"
-    chain: tuple[str, ...] = Field(min_length=1)
-    """Task ids."""
-
-
 def _expand_action(value: object) -> object:
     if isinstance(value, str):
         return {"kind": value}
@@ -66,17 +58,35 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _without(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: item for key, item in fields.items() if key != name}
+def _without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: item for key, item in fields.items() if key not in names}
 
 
 def _shorten_action(action: Any) -> Any:
     if isinstance(action, Fallback):
-        return {"fallback": list(action.chain)}
+        return {"fallback": list(action.chain), **({"then": _shorten_action(action.then)} if action.then else {})}
     if isinstance(action, AskHuman):
         said = action.model_dump(mode="json", exclude_defaults=True, exclude={"kind"})
         return {"ask_human": said} if said else action.kind
     return action.kind
+
+
+LastAction = Annotated[
+    Annotated[SkipDependents | Continue | Abort | AskHuman, Field(discriminator="kind")],
+    BeforeValidator(_expand_action),
+    PlainSerializer(_shorten_action, return_type=Any),
+]
+"""What follows a failure for which no further task is tried."""
+
+
+class Fallback(Frozen):
+    """Other tasks are tried in order; the first success is the output."""
+
+    kind: Literal["fallback"] = "fallback"
+    chain: tuple[str, ...] = Field(min_length=1)
+    """Task ids."""
+    then: LastAction | None = None
+    """What follows when all of them have failed; `None` skips whatever needs the output."""
 
 
 FailureAction = Annotated[
@@ -86,7 +96,8 @@ FailureAction = Annotated[
 ]
 """What follows when a task has finally failed.
 
-Written as a word, as `{fallback: [task, ...]}`, or as `{ask_human: {deadline_s: 3600, default: skip}}`.
+Written as a word, as `{fallback: [task, ...], then: ask_human}`, or as
+`{ask_human: {deadline_s: 3600, default: skip}}`.
 """
 
 BackoffKind = Literal["none", "constant", "linear", "exponential"]
@@ -114,11 +125,10 @@ def _expand_rule(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     fields = cast("Mapping[str, Any]", value)
-    if "then" in fields:
-        return fields
     for word in ("fallback", "ask_human"):
         if word in fields:
-            return {**_without(fields, word), "then": {word: fields[word]}}
+            action = {name: fields[name] for name in (word, "then") if name in fields}
+            return {**_without(fields, *action), "then": action}
     return fields
 
 
@@ -127,6 +137,13 @@ class FailureRule(Frozen):
 
     retry: int | None = Field(default=None, ge=0, le=50)
     """How many more attempts this error gets; it does not count attempts that failed of something else."""
+    max_attempts: int | None = Field(default=None, ge=1, le=100)
+    """At the task's attempt number so many this error is final, whatever the attempts before failed of."""
+    model: Annotated[tuple[str, ...] | None, BeforeValidator(_as_list), Field(min_length=1)] = None
+    """Other models for the attempts after this error, in order; the last one stays. Without `retry` each of them gets
+    as many attempts as it takes to go on to the next."""
+    model_after: int | None = Field(default=None, ge=1, le=50)
+    """After how many such errors, counted anew for each model, the next one is asked; `None` is 1."""
     repair: int | None = Field(default=None, ge=0, le=10)
     """How often the model is shown what is wrong with its answer, within one attempt."""
     backoff: BackoffKind | None = None
@@ -138,7 +155,11 @@ class FailureRule(Frozen):
     """What follows when the attempts are used up."""
 
 
-PolicyKey = ErrorCode | Literal["default"]
+ErrorType = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9_]{0,99}$")]
+"""The name of an exception's class, such as `ValueError`."""
+
+PolicyKey = ErrorCode | Literal["default"] | ErrorType
 
 FailurePolicy = dict[PolicyKey, Annotated[FailureRule, BeforeValidator(_expand_rule)]]
-"""Rules by error code; `default` serves every code without one."""
+"""Rules by error code, or by the exact name of an exception's class, which goes before its code. `default` serves every
+error without a rule of its own."""

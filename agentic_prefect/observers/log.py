@@ -113,9 +113,10 @@ def _task_line(event: _TaskEvent) -> tuple[int, str]:
             return level, f"Task {event.task_id!r}: {event.old.value} -> {event.new.value}{attempt}"
         case TaskRetrying():
             limit = f", with {duration(event.timeout_s)} to answer" if event.timeout_s is not None else ""
+            other = f", asking {event.model}" if event.model else ""
             return logging.WARNING, (
                 f"Task {event.task_id!r}: attempt {event.attempt} failed, the next one follows in "
-                f"{duration(event.delay_s)}{limit} ({event.error.code.value}: {_cut(event.error.message)})"
+                f"{duration(event.delay_s)}{limit}{other} ({event.error.code.value}: {_cut(event.error.message)})"
             )
         case TaskOutputAvailable():
             return logging.INFO, _success(event)

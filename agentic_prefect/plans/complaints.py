@@ -109,6 +109,8 @@ def _said(first: ErrorDetails, details: list[ErrorDetails], place: Place) -> tup
             return f"the field {last!r} is missing", "", place[:-1]
         case "union_tag_invalid":
             tag = str(context.get("tag", ""))
+            if tag == "fallback":
+                return "no further fallback follows a fallback", "Name all of them in one list.", place
             return f"there is no {tag!r}", did_you_mean(tag, _ACTIONS) or f"Known: {listing(_ACTIONS)}.", place
         case "union_tag_not_found" | "model_attributes_type" if last in ("on_failure", "then"):
             return f"got {given}", f"Write one of: {listing(_ACTIONS)}.", place

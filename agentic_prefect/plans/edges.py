@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.policy import AskHuman, Fallback
-from agentic_prefect.models.task import AgentTask, TaskFields
+from agentic_prefect.models.policy import AskHuman, FailureAction, Fallback
+from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.expressions import references
 
 NEEDING_FIELDS = ("input", "description", "context", "for_each", "special_instructions")
@@ -53,15 +54,21 @@ def _only_looks(path: tuple[str, ...]) -> bool:
     return bool(path) and path[0] in LOOKS
 
 
-def fallbacks_of(task: TaskFields) -> tuple[str, ...]:
+def fallbacks_of(task: PolicyFields) -> tuple[str, ...]:
     """Every task that may stand in for this one, whatever goes wrong, in the order of the chains."""
     actions = [task.on_failure, *(rule.then for rule in (task.failure_policy or {}).values())]
-    chains = [
-        action.chain if isinstance(action, Fallback) else action.fallback
-        for action in actions
-        if isinstance(action, Fallback | AskHuman)
-    ]
-    return tuple(dict.fromkeys(name for chain in chains for name in chain))
+    return tuple(dict.fromkeys(name for action in actions for name in _tried_by(action)))
+
+
+def _tried_by(action: FailureAction | None) -> tuple[str, ...]:
+    """The tasks that an action may have tried, in order."""
+    match action:
+        case Fallback(chain=chain, then=last):
+            return (*chain, *_tried_by(last))
+        case AskHuman(fallback=offered):
+            return offered
+        case _:
+            return ()
 
 
 def owners_by_fallback(plan: Plan) -> Mapping[str, tuple[str, ...]]:

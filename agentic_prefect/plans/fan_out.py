@@ -5,6 +5,7 @@ from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.result import Related, TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.policies.failure import is_critical
 
 
 def join_items(task_id: str, items: tuple[TaskResult, ...], *, agent: str | None) -> TaskResult:
@@ -43,11 +44,12 @@ def join_items(task_id: str, items: tuple[TaskResult, ...], *, agent: str | None
 
 def _joined_error(failed: list[TaskResult], total: int) -> TaskError:
     errors = [item.error for item in failed if item.error is not None]
-    last = max(errors, key=lambda error: error.timestamp)
+    # A critical error halts the plan, whatever else went wrong.
+    last = max(errors, key=lambda error: (is_critical(error), error.timestamp))
     names = ", ".join(item.task_id for item in failed[:5]) + (", …" if len(failed) > 5 else "")
     codes = {error.code for error in errors}
     return TaskError(
-        code=last.code if len(codes) == 1 else ErrorCode.UNEXPECTED,
+        code=last.code if len(codes) == 1 or is_critical(last) else ErrorCode.UNEXPECTED,
         type=last.type,
         message=f"{len(failed)} of {total} items failed ({names}). The last one: {last.message}",
         timestamp=last.timestamp,

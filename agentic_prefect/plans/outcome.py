@@ -6,7 +6,7 @@ from agentic_prefect.models.policy import Continue
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.plans.expressions import ExpressionError, Scope, evaluate
-from agentic_prefect.plans.progress import Blueprint, Progress, Views, failure_action
+from agentic_prefect.plans.progress import Blueprint, Progress, Views, final_action
 
 MOST_TOLD = 5
 """How many failures are told one by one."""
@@ -37,7 +37,7 @@ def uncovered_failures(blueprint: Blueprint, progress: Progress) -> tuple[str, .
         and result.status is TaskStatus.FAILED
         and task.id not in progress.covers
         and task.id not in progress.tolerated
-        and not isinstance(failure_action(blueprint, task.id, result), Continue)
+        and not isinstance(final_action(blueprint, task.id, result), Continue)
         and not blueprint.graph.fallback_for.get(task.id)
     )
 

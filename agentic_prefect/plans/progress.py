@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from agentic_prefect.models.intervention import Decision
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.policy import AskHuman, Continue, FailureAction
+from agentic_prefect.models.policy import AskHuman, Continue, FailureAction, LastAction
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.expressions import Scope, TaskView
 from agentic_prefect.plans.graph import PlanGraph, build_graph
-from agentic_prefect.policies.failure import action_after
+from agentic_prefect.policies.failure import action_after, last_action
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +245,12 @@ def failure_action(blueprint: Blueprint, task_id: str, result: TaskResult) -> Fa
     return action_after(blueprint.tasks[task_id], result.error) if result.error is not None else None
 
 
+def final_action(blueprint: Blueprint, task_id: str, result: TaskResult) -> LastAction | None:
+    """What holds when a task has failed and so has whatever was tried in its place; `None` when it did not fail."""
+    action = failure_action(blueprint, task_id, result)
+    return None if action is None else last_action(action)
+
+
 class Views(Mapping[str, TaskView]):
     """The tasks of a plan as expressions see them, worked out when one is looked at."""
 
@@ -293,4 +299,4 @@ def is_available(blueprint: Blueprint, progress: Progress, task_id: str) -> bool
     result = progress.results[task_id]
     if result.success or task_id in progress.covers or task_id in progress.tolerated:
         return True
-    return isinstance(failure_action(blueprint, task_id, result), Continue)
+    return isinstance(final_action(blueprint, task_id, result), Continue)

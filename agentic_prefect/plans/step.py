@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.intervention import Decision
 from agentic_prefect.models.policy import Abort, AskHuman, Continue, Fallback
 from agentic_prefect.models.result import TaskResult
@@ -26,10 +25,12 @@ from agentic_prefect.plans.progress import (
     ShowFanOut,
     ShowJoined,
     failure_action,
+    final_action,
     item_name,
     split_name,
 )
 from agentic_prefect.plans.relations import related, with_error_of
+from agentic_prefect.policies.failure import is_critical
 
 
 class Step(Places):
@@ -54,6 +55,8 @@ class Step(Places):
         action = failure_action(self._blueprint, task_id, result)
         if action is not None and not isinstance(action, Continue | AskHuman):
             self._skip_waiting_items(task_id, f"{name} failed")
+        if result.error is not None and is_critical(result.error):
+            self.halt(Halt(f"{name!r} met a critical error"), cancel_running=True)
         self._join_if_over(task_id)
 
     def person_decided(self, task_id: str, decision: Decision) -> None:
@@ -74,8 +77,8 @@ class Step(Places):
         self._record(task_id, result)
         self._actions.append(ShowDecided(result, decision))
         if decision.action == "fallback":
-            policy = failure_action(self._blueprint, task_id, result)
-            self._try_next(task_id, policy.fallback if isinstance(policy, AskHuman) else ())
+            asked = final_action(self._blueprint, task_id, result)
+            self._try_next(task_id, asked.fallback if isinstance(asked, AskHuman) else ())
             return
         if decision.action == "continue":
             self._change(tolerated=self._progress.tolerated | {task_id})
@@ -159,10 +162,15 @@ class Step(Places):
         if isinstance(action, Fallback) and self._progress.halt is None:
             self._try_next(task_id, action.chain)
             return
-        if isinstance(action, AskHuman) and self._progress.halt is None:
+        self._follow_last(task_id, result)
+
+    def _follow_last(self, task_id: str, result: TaskResult) -> None:
+        """No other task is tried in its place, or those that were have failed: ask people, or settle it."""
+        action, past = final_action(self._blueprint, task_id, result), self._progress.decisions.get(task_id, ())
+        has_chosen_fallback = bool(past) and past[-1].action == "fallback"
+        if isinstance(action, AskHuman) and self._progress.halt is None and not has_chosen_fallback:
             self._change(awaiting=self._progress.awaiting | {task_id})
-            number = len(self._progress.decisions.get(task_id, ())) + 1
-            self._actions.append(AskPerson(task_id, result, action, number))
+            self._actions.append(AskPerson(task_id, result, action, len(past) + 1))
             return
         self._settle(task_id)
         self._halt_if_demanded(task_id, isinstance(action, Abort))
@@ -193,22 +201,16 @@ class Step(Places):
         result = self._progress.results[task_id]
         if result.error is None or task_id in self._progress.covers:
             return
-        error = result.error
-        critical = self._blueprint.tasks[task_id].critical or ErrorCode.CRITICAL in (
-            error.code,
-            error.cause.code if error.cause else None,
-        )
-        if critical:
+        if self._blueprint.tasks[task_id].critical or is_critical(result.error):
             self.halt(Halt(f"the critical task {task_id!r} failed"), cancel_running=True)
         elif abort:
             self.halt(Halt(f"{task_id!r} failed and its policy is to abort"), cancel_running=False)
 
     def _try_next(self, task_id: str, chain: tuple[str, ...]) -> None:
-        """Call upon the next fallback; with none left the task is settled as failed."""
+        """Call upon the next fallback; with none left the last action of its policy follows."""
         if not chain or self._progress.halt is not None:
             self._change(chains=_without(self._progress.chains, task_id))
-            self._settle(task_id)
-            self._halt_if_demanded(task_id, abort=False)
+            self._follow_last(task_id, self._progress.results[task_id])
             return
         current, *left = chain
         self._change(
@@ -216,8 +218,10 @@ class Step(Places):
             triggered=self._progress.triggered | {current},
         )
         self._record(task_id, related(self._progress.results[task_id], current, "fallback"))
-        self._actions.append(ShowFallback(task_id, current))
-        if current in self._progress.settled:
+        settled = current in self._progress.settled
+        if not settled or self._progress.results[current].success:  # what has failed once is not tried again
+            self._actions.append(ShowFallback(task_id, current))
+        if settled:
             self._continue_chain(task_id, current)
         else:
             self._consider(current)

@@ -1,5 +1,6 @@
 """Everything that is wrong with a plan, at once and before anything is spent."""
 
+from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.problems import PlanProblems, Problem, errors_in
 from agentic_prefect.plans.validation.fallbacks import fallback_problems
@@ -12,16 +13,20 @@ from agentic_prefect.plans.validation.subject import Known, Subject
 
 RULES = (identity_problems, kind_problems, form_problems, limit_problems, lookup_problems, fallback_problems)
 _NOTHING_KNOWN = Known()
+_NOTHING_SET = PolicyFields()
 
 
-def validate_plan(plan: Plan, *, known: Known = _NOTHING_KNOWN) -> tuple[Problem, ...]:
+def validate_plan(
+    plan: Plan, *, known: Known = _NOTHING_KNOWN, run: PolicyFields = _NOTHING_SET
+) -> tuple[Problem, ...]:
     """All problems of a plan; empty when it can run. Warnings are among them.
 
     Args:
         plan: The plan as it was written.
         known: What exists outside the plan; what is left out is not checked.
+        run: What the run that is about to start sets for tasks that say nothing.
     """
-    subject = Subject(plan, known)
+    subject = Subject(plan, known, run)
     problems = [problem for rule in RULES for problem in rule(subject)]
     for task_id, sub_plan in sub_plans(subject):
         place = f"task {task_id}: plan"

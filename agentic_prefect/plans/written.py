@@ -18,6 +18,7 @@ TASK_ORDER = (
         "after",
         "ask",
         "input",
+        "input_schema",
         "context",
         "special_instructions",
         "prompt",

@@ -1,12 +1,37 @@
 """What follows a failure: another attempt, or the end and what comes then. Pure decisions over an effective task."""
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Final
 
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.error import TaskError
-from agentic_prefect.models.policy import Abort, FailureAction, FailureRule, RetryConfig, SkipDependents
+from agentic_prefect.models.policy import (
+    Abort,
+    FailureAction,
+    FailureRule,
+    Fallback,
+    LastAction,
+    RetryConfig,
+    SkipDependents,
+)
 from agentic_prefect.models.task import TaskFields
 from agentic_prefect.policies.backoff import backoff_s
+
+MODEL_MAY_HELP: Final = frozenset(
+    {
+        ErrorCode.AUTHENTICATION,
+        ErrorCode.PERMISSION,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.CONTEXT_LENGTH,
+        ErrorCode.CONTENT_FILTER,
+        ErrorCode.REFUSAL,
+        ErrorCode.INVALID_OUTPUT,
+        ErrorCode.BUDGET_EXCEEDED,
+        ErrorCode.RUNAWAY,
+    }
+)
+"""Errors that the same request would meet again with the same model, and perhaps not with another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +39,8 @@ class TryAgain:
     """The attempt is repeated after a wait."""
 
     delay_s: float
+    model: str | None = None
+    """The model that is asked instead; `None` asks the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +54,12 @@ class GiveUp:
 Decision = TryAgain | GiveUp
 
 
+def own_rule(task: TaskFields, error: TaskError) -> FailureRule | None:
+    """The rule for the type of an error, else for its code; `None` when it has none of its own."""
+    policy = task.failure_policy or {}
+    return policy.get(error.type) or policy.get(error.code)
+
+
 def rule_for(task: TaskFields, code: ErrorCode) -> FailureRule:
     """The rule for `code`, else the default rule, else an empty one."""
     policy = task.failure_policy or {}
@@ -36,17 +69,18 @@ def rule_for(task: TaskFields, code: ErrorCode) -> FailureRule:
 def allowed_retries(task: TaskFields, error: TaskError) -> int:
     """How many retries this error gets in all.
 
-    A rule for the code outranks everything. Else the error's own verdict outranks the list of retryable codes.
+    A rule of its own outranks everything. Else the error's own verdict outranks the list of retryable codes, and both
+    are outranked by other models, if the rule names some and they may help.
     """
-    own = (task.failure_policy or {}).get(error.code)
+    own = own_rule(task, error)
     if own is not None and own.retry is not None:
         return own.retry
-    retry = task.retry or RetryConfig()
+    rule, retry = own or rule_for(task, error.code), task.retry or RetryConfig()
     worth_it = error.retryable if error.retryable is not None else error.code in (retry.on or ())
-    if not worth_it:
-        return 0
-    rule = rule_for(task, error.code)
-    return rule.retry if rule.retry is not None else task.retries or 0
+    granted = (rule.retry if rule.retry is not None else task.retries or 0) if worth_it else 0
+    if own is not None or worth_it or error.code in MODEL_MAY_HELP:
+        granted = max(granted, _retries_for_models(rule))
+    return granted
 
 
 def decide(task: TaskFields, *, error: TaskError, history: tuple[TaskError, ...], draw: float) -> Decision:
@@ -58,11 +92,17 @@ def decide(task: TaskFields, *, error: TaskError, history: tuple[TaskError, ...]
         history: The errors of the attempts before it, oldest first.
         draw: A random number in [0, 1) for the jitter.
     """
-    limit = allowed_retries(task, error)
-    earlier = [past for past in history if _shares_limit(task, past.code, error.code)]
+    limit, rule = allowed_retries(task, error), own_rule(task, error) or rule_for(task, error.code)
+    earlier = [past for past in history if _counted_as(task, past) == _counted_as(task, error)]
+    if rule.max_attempts is not None and len(history) + 1 >= rule.max_attempts:
+        return GiveUp(exhausted=limit > 0 and len(history) > 0)
     if len(earlier) >= limit:
         return GiveUp(exhausted=limit > 0)
-    rule, retry = rule_for(task, error.code), task.retry or RetryConfig()
+    model = model_for(task, (*history, error))
+    if model != model_for(task, history):
+        # What was wrong with one model need not be waited for with another; a connection that was told to wait does.
+        return TryAgain(delay_s=0.0, model=model)
+    retry = task.retry or RetryConfig()
     return TryAgain(
         delay_s=backoff_s(
             len(earlier) + 1,
@@ -78,8 +118,29 @@ def decide(task: TaskFields, *, error: TaskError, history: tuple[TaskError, ...]
 
 def most_retries(task: TaskFields) -> int:
     """An upper bound of the retries that `decide` can grant, whatever goes wrong."""
-    rules = (task.failure_policy or {}).values()
-    return (task.retries or 0) + sum(rule.retry or 0 for rule in rules)
+    shared = task.retries or 0
+    own = (
+        rule.retry if rule.retry is not None else max(shared, _retries_for_models(rule)) if rule.model else 0
+        for rule in (task.failure_policy or {}).values()
+    )
+    return shared + sum(own)
+
+
+def model_for(task: TaskFields, history: tuple[TaskError, ...]) -> str | None:
+    """The model that the next attempt asks, after the attempts before it ended with these errors, oldest first.
+
+    `None` leaves it to the default connection.
+    """
+    model, counts = task.model, Counter[int]()
+    for error in history:
+        rule = own_rule(task, error) or rule_for(task, error.code)
+        if rule.model is None:
+            continue
+        counts[id(rule)] += 1
+        reached = counts[id(rule)] // (rule.model_after or 1)
+        if reached:
+            model = rule.model[min(reached, len(rule.model)) - 1]
+    return model
 
 
 def timeout_for(task: TaskFields, history: tuple[TaskError, ...]) -> float | None:
@@ -124,22 +185,42 @@ def action_after(task: TaskFields, error: TaskError) -> FailureAction:
 
     For exhausted retries a rule for `max_retries_exceeded` comes first, then the rule of the last attempt's error.
     """
-    if ErrorCode.CRITICAL in (error.code, error.cause.code if error.cause else None):
+    if is_critical(error):
         return Abort()
     policy = task.failure_policy or {}
-    codes = [error.code, *([error.cause.code] if error.cause else []), "default"]
-    for code in codes:
-        rule = policy.get(code)  # pyright: ignore[reportArgumentType, reportCallIssue]  # "default" is a key, too
+    for key in (*_keys(error), *(_keys(error.cause) if error.cause else ()), "default"):
+        rule = policy.get(key)
         if rule is not None and rule.then is not None:
             return rule.then
     return task.on_failure or SkipDependents()
 
 
-def _shares_limit(task: TaskFields, past: ErrorCode, code: ErrorCode) -> bool:
-    """Errors with a rule of their own are counted apart; all others share the task's `retries`."""
+def last_action(action: FailureAction) -> LastAction:
+    """What an action comes to when no further task is tried, or those that were have failed."""
+    return (action.then or SkipDependents()) if isinstance(action, Fallback) else action
+
+
+def is_critical(error: TaskError) -> bool:
+    """Whether an error halts the plan, whatever the policy says."""
+    return ErrorCode.CRITICAL in (error.code, error.cause.code if error.cause else None)
+
+
+def _keys(error: TaskError) -> tuple[str, str]:
+    """Under what a policy may have a rule for an error, the nearer first."""
+    return error.type, error.code
+
+
+def _counted_as(task: TaskFields, error: TaskError) -> str:
+    """Errors with a limit of their own are counted apart; all others share the task's `retries`."""
     policy = task.failure_policy or {}
-    own = {key for key, rule in policy.items() if key != "default" and rule.retry is not None}
-    return past == code if code in own else past not in own
+    key = error.type if error.type in policy else error.code
+    rule = policy.get(key)
+    return key if rule is not None and (rule.retry is not None or rule.model) else ""
+
+
+def _retries_for_models(rule: FailureRule) -> int:
+    """How many attempts it takes to have asked each of the rule's models."""
+    return len(rule.model) * (rule.model_after or 1) if rule.model else 0
 
 
 def _first(*values: float | None) -> float:

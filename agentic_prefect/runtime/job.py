@@ -22,10 +22,11 @@ from agentic_prefect.models.intervention import Decision as HumanDecision
 from agentic_prefect.models.intervention import Intervention
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus, transition
+from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.policies.blame import answers_stand
 from agentic_prefect.policies.disclosure import Disclosure
-from agentic_prefect.policies.failure import Decision, GiveUp, TryAgain, decide, final_error, timeout_for
+from agentic_prefect.policies.failure import Decision, GiveUp, TryAgain, decide, final_error, model_for, timeout_for
 from agentic_prefect.ports import TaskKind, Trail, Work
 from agentic_prefect.runtime.paid_calls import StoredCalls
 
@@ -90,6 +91,7 @@ class Job:
         self.paid.begin()
         self._unsettled = replace(
             self.work,
+            task=self._task(),
             attempt=self.attempt,
             history=self.history,
             timeout_s=timeout_for(self.work.task, self.history),
@@ -99,6 +101,11 @@ class Job:
             ask=self._ask,
         )
         return self._unsettled
+
+    def _task(self) -> AgentTask:
+        """The task as the next attempt is to do it: what went wrong may have it ask another model."""
+        task, model = self.work.task, model_for(self.work.task, self.history)
+        return task if model == task.model else task.model_copy(update={"model": model})
 
     def succeeded(self, work: Work, output: Any) -> TaskResult:
         """The result of an attempt that gave `output`."""
@@ -121,7 +128,7 @@ class Job:
         )
         data = self.disclosure.redacted(TaskError.from_exception(error, now=now, context=context), leave=("prompt",))
         self._failure = data
-        self.decision = decide(work.task, error=data, history=self.history, draw=self.draw())
+        self.decision = decide(self.work.task, error=data, history=self.history, draw=self.draw())
         if isinstance(self.decision, GiveUp):
             data = final_error(data, history=self.history, exhausted=self.decision.exhausted)
         return self._result(work, TaskStatus.FAILED, error=self.disclosure.kept(data))
@@ -190,6 +197,7 @@ class Job:
                 error=error,
                 delay_s=again.delay_s,
                 timeout_s=timeout_for(self.work.task, self.history),
+                model=again.model,
             )
         )
         self._move(TaskStatus.RETRYING)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from agentic_prefect.errors import BudgetExceeded, PlanInvalid, SubPlanFailed
+from agentic_prefect.errors import BudgetExceeded, CriticalError, PlanInvalid, SubPlanFailed
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.plans.lineage import Lineage
+from agentic_prefect.policies.failure import is_critical
 from agentic_prefect.ports import Work
 from agentic_prefect.runtime.plan_flow import Nesting, nesting, result_in, start
 
@@ -24,6 +25,7 @@ class PlanKind:
         Raises:
             PlanInvalid: There is no such plan, or the inputs do not fit.
             SubPlanFailed: It ended other than completed.
+            CriticalError: The same, of a critical error, which halts this plan, too.
             BudgetExceeded: The same, and what kept it from completing was a budget.
         """
         plan = self._plan_of(work)
@@ -47,6 +49,8 @@ class PlanKind:
         result = await result_in(state)
         if not result.successful:
             message = f"The sub-plan {plan.name!r} ended {result.status}: {result.reason}."
+            if any(each.error is not None and is_critical(each.error) for each in result.results.values()):
+                raise CriticalError(message)
             over = result.over_budget
             raise BudgetExceeded(f"{message} {over}") if over else SubPlanFailed(message)
         return result.output

@@ -13,6 +13,7 @@ from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.asking import Asking, DecisionAction
 from agentic_prefect.models.events import Event
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.policy import FailureRule
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.task import AgentTask
@@ -37,7 +38,7 @@ def first_column(page: str, heading: str) -> set[str]:
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
-PLANS = [*blocks("plans.md", "yaml"), *blocks("people.md", "yaml")]
+PLANS = [block for page in ("plans.md", "failures.md", "people.md") for block in blocks(page, "yaml")]
 EVENT_NAMES = {kind.model_fields["name"].default for kind in get_args(get_args(Event)[0])}
 
 
@@ -52,6 +53,7 @@ def test_each_plan_is_valid(text: str) -> None:
     [
         ("plans.md", "The plan", set(Plan.model_fields)),
         ("plans.md", "The task", set(AgentTask.model_fields)),
+        ("failures.md", "Attempts", set(FailureRule.model_fields)),
         ("people.md", "Questions about a failure", set(get_args(DecisionAction)) - {"approve", "reject"}),
         ("people.md", "How long, and who", set(Asking.model_fields)),
         ("results-and-events.md", "What a task returns", set(TaskResult.model_fields)),

@@ -47,6 +47,29 @@ CHAIN = make_plan(a("p", on_failure={"fallback": ["f1", "f2"]}), a("f1"), a("f2"
 
 CASES = [
     Case("one task", make_plan(a("x")), {}, {"x": "completed"}),
+    Case(
+        "a chain that fails may be let pass",
+        make_plan(
+            a("p", on_failure={"fallback": ["f"], "then": "continue"}), a("f"), a("d", input="{{ tasks.p.output }}")
+        ),
+        {"p": "!refusal", "f": "!server"},
+        {"p": "failed", "f": "failed", "d": "completed"},
+    ),
+    Case(
+        "a chain that fails may halt the plan",
+        make_plan(a("p", on_failure={"fallback": ["f"], "then": "abort"}), a("f"), a("d", after="p")),
+        {"p": "!refusal", "f": "!server"},
+        {"p": "failed", "f": "failed", "d": "skipped"},
+        PlanStatus.FAILED,
+    ),
+    Case(
+        "a critical item halts the plan at once",  # F-45
+        make_plan(a("p", for_each=[1, 2, 3], on_failure="continue"), a("d", after="p"), max_concurrency=1),
+        {"p[0]": "!refusal", "p[1]": "!critical"},
+        {"p[0]": "failed", "p[1]": "failed", "p[2]": "skipped", "p": "failed", "d": "skipped"},
+        PlanStatus.FAILED,
+        started=("p[0]", "p[1]"),
+    ),
     Case("one failed task fails the plan", make_plan(a("x")), {"x": "!refusal"}, {"x": "failed"}, PlanStatus.FAILED),
     Case(
         "a failure does not stop unrelated tasks",  # F-37

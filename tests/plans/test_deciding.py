@@ -35,6 +35,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ASK = {"on_failure": "ask_human"}
 
 
+THEN_ASK = {"on_failure": {"fallback": ["f"], "then": {"ask_human": {"fallback": ["g"]}}}}
+
+
 def says(action: DecisionAction, **fields: Any) -> Decision:
     """What ann decided."""
     return Decision(action=action, by="ann", decided_at=NOW, **fields)
@@ -251,3 +254,60 @@ def test_every_plan_with_questions_comes_to_an_end(case: tuple[Plan, int], cance
     assert play.is_done
     assert set(play.progress.settled) == {task.id for task in plan.tasks}
     assert all(result.status.is_final for result in play.progress.results.values())
+
+
+def test_people_are_asked_when_the_chain_is_used_up() -> None:
+    """First the fallback, then the question, with the errors of both."""  # A-Q1 F-31
+    play = Play(make_plan({"id": "x", **THEN_ASK}, {"id": "f"}, {"id": "g"}, {"id": "y", "depends_on": "x"}))
+    play.end("x", "!server")
+    play.end("f", "!refusal")
+    ask = next(action for action in play.actions if isinstance(action, AskPerson))
+
+    assert play.asked == [("x", 1)]
+    assert ask.result.error is not None
+    assert [each.code for each in ask.result.error.history] == ["refusal"]
+    play.decide("x", "supply_output", output="mine")
+    play.end("y")
+    assert (play.is_done, play.status) == (True, PlanStatus.COMPLETED)
+
+
+def test_nobody_is_asked_when_the_chain_helps() -> None:
+    """A fallback that succeeds spares people the question."""
+    play = Play(make_plan({"id": "x", **THEN_ASK}, {"id": "f"}, {"id": "g"}))
+    play.end("x", "!server")
+    play.end("f")
+
+    assert (play.is_done, play.asked, play.status) == (True, [], PlanStatus.COMPLETED)
+
+
+def test_another_try_after_the_chain_goes_down_it_again_without_running_it() -> None:
+    """What has failed once is not tried again, and people are asked a second time."""
+    play = Play(make_plan({"id": "x", **THEN_ASK}, {"id": "f"}, {"id": "g"}))
+    play.end("x", "!server")
+    play.end("f", "!refusal")
+    play.decide("x", "retry")
+    play.end("x", "!server")
+
+    assert play.started == ["x", "f", "x"]
+    assert play.asked == [("x", 1), ("x", 2)]
+
+
+def test_a_chosen_fallback_that_fails_is_the_end() -> None:
+    """A default decision that tries a fallback cannot ask for ever."""
+    play = Play(make_plan({"id": "x", **THEN_ASK}, {"id": "f"}, {"id": "g"}))
+    play.end("x", "!server")
+    play.end("f", "!refusal")
+    play.decide("x", "fallback")
+    play.end("g", "!timeout")
+
+    assert (play.is_done, play.asked, play.status) == (True, [("x", 1)], PlanStatus.FAILED)
+
+
+def test_a_retry_of_what_has_not_failed_does_nothing() -> None:
+    """Nothing is started, nothing is said, nothing changes."""  # F-17
+    play = Play(make_plan({"id": "x", **ASK}, {"id": "y", "after": "x"}))
+    before = play.progress
+    for name in ("x", "y"):
+        after, actions = advance(play.blueprint, before, PersonDecided(name, says("retry")))
+
+        assert (after, actions) == (before, ())

@@ -114,9 +114,21 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS.filter("<<".__ne__), inner, max_size=3),
     max_leaves=6,
 )
-ACTIONS = st.sampled_from(["skip_dependents", "continue", "abort", "ask_human", {"fallback": ["a"]}, {"fallback": "b"}])
+LAST = ["skip_dependents", "continue", "abort", "ask_human", {"ask_human": {"fallback": ["c"], "deadline_s": 5.0}}]
+ACTIONS = st.sampled_from(
+    [*LAST, {"fallback": ["a"]}, {"fallback": "b"}, *({"fallback": "b", "then": x} for x in LAST)]
+)
 RULES = st.fixed_dictionaries(
-    {}, optional={"retry": st.integers(0, 50), "repair": st.integers(0, 10), "base_s": st.floats(0, 9), "then": ACTIONS}
+    {},
+    optional={
+        "retry": st.integers(0, 50),
+        "repair": st.integers(0, 10),
+        "base_s": st.floats(0, 9),
+        "max_attempts": st.integers(1, 9),
+        "model": st.sampled_from(["m", ["m", "other/n"]]),
+        "model_after": st.integers(1, 3),
+        "then": ACTIONS,
+    },
 )
 FIELDS: dict[str, Any] = {
     "description": TEXTS,
@@ -131,7 +143,9 @@ FIELDS: dict[str, Any] = {
         {}, optional={"on": st.lists(st.sampled_from(["timeout", "server"]), max_size=2), "backoff": st.just("linear")}
     ),
     "on_failure": ACTIONS,
-    "failure_policy": st.dictionaries(st.sampled_from(["timeout", "refusal", "default"]), RULES | ACTIONS, max_size=3),
+    "failure_policy": st.dictionaries(
+        st.sampled_from(["timeout", "refusal", "ValueError", "default"]), RULES | ACTIONS, max_size=3
+    ),
     "tags": st.lists(TEXTS, max_size=2) | TEXTS,
     "checks": st.lists(JSON, max_size=2),
     "budget": st.fixed_dictionaries({}, optional={"usd": st.floats(0.001, 99), "calls": st.integers(1, 9)}),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.error import TaskError
@@ -17,6 +19,7 @@ from agentic_prefect.policies.failure import (
     allowed_retries,
     decide,
     final_error,
+    model_for,
     most_retries,
     timeout_for,
 )
@@ -115,6 +118,90 @@ CASES = [
         TryAgain(0.0),
     ),
     Case(
+        "a rule for the type goes before that for its code",
+        fields(failure_policy={"TestError": {"retry": 1}, "server": {"retry": 0}}),
+        error_of("server"),
+        (),
+        TryAgain(1.0),
+    ),
+    Case(
+        "a type's own count is its own",
+        fields(failure_policy={"TestError": {"retry": 1}}),
+        error_of("unexpected"),
+        errors("server"),
+        GiveUp(exhausted=True),
+    ),
+    Case(
+        "two rate limits are enough",
+        fields(failure_policy={"rate_limit": {"max_attempts": 2, "fallback": ["f"]}}),
+        error_of("rate_limit"),
+        errors("rate_limit"),
+        GiveUp(exhausted=True),
+    ),
+    Case(
+        "so is one on the second attempt",
+        fields(failure_policy={"rate_limit": {"max_attempts": 2, "fallback": ["f"]}}),
+        error_of("rate_limit"),
+        errors("server"),
+        GiveUp(exhausted=True),
+    ),
+    Case(
+        "and none on the first",
+        fields(failure_policy={"rate_limit": {"max_attempts": 2, "fallback": ["f"]}}),
+        error_of("rate_limit"),
+        (),
+        TryAgain(1.0),
+    ),
+    Case(
+        "another model is asked at once",
+        fields(failure_policy={"rate_limit": {"model": "b"}}),
+        error_of("rate_limit", retry_after_s=9),
+        (),
+        TryAgain(0.0, model="b"),
+    ),
+    Case(
+        "and waited for like the first",
+        fields(failure_policy={"rate_limit": {"model": "b"}}),
+        error_of("rate_limit"),
+        errors("rate_limit"),
+        TryAgain(2.0),
+    ),
+    Case(
+        "a model makes a lost cause worth an attempt",
+        fields(failure_policy={"context_length": {"model": "long"}}),
+        error_of("context_length", retryable=False),
+        (),
+        TryAgain(0.0, model="long"),
+    ),
+    Case(
+        "each model in its turn",
+        fields(failure_policy={"refusal": {"model": ["b", "c"]}}),
+        error_of("refusal", retryable=False),
+        errors("refusal"),
+        TryAgain(0.0, model="c"),
+    ),
+    Case(
+        "then it is over with the last",
+        fields(failure_policy={"refusal": {"model": ["b", "c"]}}),
+        error_of("refusal", retryable=False),
+        errors("refusal", "refusal"),
+        GiveUp(exhausted=True),
+    ),
+    Case(
+        "a model in the default rule helps against what the model may be to blame for",
+        fields(failure_policy={"default": {"model": "b"}}),
+        error_of("authentication", retryable=False),
+        (),
+        TryAgain(0.0, model="b"),
+    ),
+    Case(
+        "and against nothing else",
+        fields(failure_policy={"default": {"model": "b"}}),
+        error_of("human_rejected", retryable=False),
+        (),
+        GiveUp(exhausted=False),
+    ),
+    Case(
         "capped",
         fields(failure_policy={"server": {"retry": 20, "max_s": 10}}),
         error_of("server"),
@@ -126,7 +213,8 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_decide(case: Case) -> None:
-    """Policy, error and history alone decide what follows an attempt."""  # F-20 F-25 F-26 L-14 L-15 U-09 A-22
+    """Policy, error and history alone decide what follows an attempt."""
+    # F-20 F-25 F-26 F-41 L-14 L-15 U-09 A-22
     assert decide(case.task, error=case.error, history=case.history, draw=0.5) == case.expected
 
 
@@ -180,6 +268,28 @@ def test_an_error_without_retries_keeps_its_name() -> None:
     assert len(final.history) == 1
 
 
+MODELS = [
+    ("before anything went wrong", {"rate_limit": {"model": "b"}}, (), "a"),
+    ("after one", {"rate_limit": {"model": "b"}}, ("rate_limit",), "b"),
+    ("the last one stays", {"rate_limit": {"model": "b"}}, ("rate_limit", "rate_limit"), "b"),
+    ("not before two", {"rate_limit": {"model": "b", "model_after": 2}}, ("rate_limit", "server"), "a"),
+    ("after two, whatever came between", {"rate_limit": {"model": "b", "model_after": 2}},
+     ("rate_limit", "server", "rate_limit"), "b"),
+    ("two for each", {"server": {"model": ["b", "c"], "model_after": 2}}, ("server",) * 3, "b"),
+    ("then the next", {"server": {"model": ["b", "c"], "model_after": 2}}, ("server",) * 4, "c"),
+    ("the latest error decides", {"server": {"model": "b"}, "refusal": {"model": "c"}}, ("refusal", "server"), "b"),
+    ("an error without a rule changes nothing", {"server": {"model": "b"}}, ("server", "timeout"), "b"),
+    ("errors of the default rule are counted together", {"default": {"model": "b", "model_after": 2}},
+     ("server", "timeout"), "b"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("policy", "codes", "expected"), [case[1:] for case in MODELS], ids=[m[0] for m in MODELS])
+def test_the_model_of_the_next_attempt(policy: dict[str, Any], codes: tuple[str, ...], expected: str) -> None:
+    """What went wrong so far says which model is asked next."""
+    assert model_for(fields(model="a", failure_policy=policy), errors(*codes)) == expected
+
+
 ACTIONS = [
     ("the rule of the code", {"failure_policy": {"refusal": "abort"}}, error_of("refusal"), "abort"),
     ("the default rule", {"failure_policy": {"default": "continue"}}, error_of("refusal"), "continue"),
@@ -188,6 +298,12 @@ ACTIONS = [
     (
         "the cause of exhaustion",
         {"failure_policy": {"server": {"retry": 1, "then": "continue"}}},
+        final_error(error_of("server"), history=(), exhausted=True),
+        "continue",
+    ),
+    (
+        "the rule of the cause's type",
+        {"failure_policy": {"TestError": {"retry": 1, "then": "continue"}, "server": "abort"}},
         final_error(error_of("server"), history=(), exhausted=True),
         "continue",
     ),
@@ -214,4 +330,38 @@ def test_the_bound_covers_every_rule() -> None:
     task = fields(retries=2, failure_policy={"rate_limit": {"retry": 6}, "timeout": {"retry": 1}})
 
     assert most_retries(task) == 9
+    assert most_retries(fields(retries=2, failure_policy={"refusal": {"model": ["b", "c"], "model_after": 3}})) == 8
     assert allowed_retries(task, error_of("rate_limit")) + allowed_retries(task, error_of("timeout")) == 7
+
+
+RULE = st.fixed_dictionaries(
+    {},
+    optional={
+        "retry": st.integers(0, 4),
+        "max_attempts": st.integers(1, 6),
+        "model": st.sampled_from([["b"], ["b", "c"]]),
+        "model_after": st.integers(1, 2),
+    },
+)
+KEYS = ["rate_limit", "server", "refusal", "invalid_output", "TestError"]
+
+
+@given(
+    retries=st.integers(0, 3),
+    policy=st.dictionaries(st.sampled_from([*KEYS, "default"]), RULE, max_size=4),
+    codes=st.lists(st.sampled_from(KEYS[:-1]), min_size=60, max_size=60),
+)
+def test_no_mix_of_errors_gets_more_attempts_than_the_bound(
+    retries: int, policy: dict[str, Any], codes: list[str]
+) -> None:
+    """Whatever goes wrong in whatever order, it comes to an end in time, and each wait or model follows from a rule."""
+    task, history = fields(retries=retries, model="a", failure_policy=policy), ()
+    for error in errors(*codes):
+        decision = decide(task, error=error, history=history, draw=0.5)
+        if isinstance(decision, GiveUp):
+            break
+        history = (*history, error)
+        assert (decision.delay_s == 0) or decision.model is None
+        assert decision.model in (None, model_for(task, history))
+
+    assert len(history) <= most_retries(task)

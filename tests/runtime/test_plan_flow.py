@@ -275,6 +275,21 @@ async def test_a_failed_sub_plan_fails_its_task(bench: Bench) -> None:
     )
 
 
+async def test_a_critical_error_in_a_sub_plan_halts_everything_around_it(bench: Bench) -> None:
+    """Whatever the task's policy says, no later task starts; a task that is only called critical halts its own plan."""
+    # F-45
+    inner = {"name": "inner", "tasks": [{"id": "deep", "description": "x", "critical": True}]}
+    nest = {"id": "nest", "kind": "plan", "plan": inner, "on_failure": "continue"}
+    plan = make_plan(nest, {"id": "later", "after": "nest"})
+    halted = await bench.run(plan, deep=fails(CriticalError("stop everything")))
+    halted_state = bench.state
+    went_on = await bench.run(plan, deep=fails(Refused("no")))
+
+    assert {name: each.status.value for name, each in halted.results.items()} == {"nest": "failed", "later": "skipped"}
+    assert (halted_state and halted_state.name, halted.reason) == ("Failed", "the critical task 'nest' failed")
+    assert went_on.status is PlanStatus.COMPLETED
+
+
 async def test_cancelling_reaches_into_sub_plans(bench: Bench) -> None:
     """The task deep inside is cancelled, and no flow run is left running."""  # C-10
     inner = {"name": "inner", "tasks": [{"id": "deep", "description": "x"}]}

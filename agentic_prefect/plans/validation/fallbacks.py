@@ -39,6 +39,8 @@ def _action(subject: Subject, place: str, action: FailureAction, task: AgentTask
         yield from _asking(subject, place, action)
         chain = action.fallback
     elif isinstance(action, Fallback):
+        if action.then is not None:
+            yield from _action(subject, f"{place}.then", action.then, task)
         chain = action.chain
     else:
         return

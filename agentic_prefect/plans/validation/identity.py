@@ -26,6 +26,9 @@ def identity_problems(subject: Subject) -> Iterator[Problem]:
         yield from _parts(subject, written, task)
         if task.model is not None:
             yield from _connection(subject, subject.place(written, "model"), task.model)
+        for key, rule in (task.failure_policy or {}).items():
+            for model in rule.model or ():
+                yield from _connection(subject, f"{subject.place(written, 'failure_policy')}.{key}.model", model)
 
 
 def _order(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Problem]:

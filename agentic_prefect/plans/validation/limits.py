@@ -41,6 +41,25 @@ def _waits(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Pr
             yield _warning(place, "`repair` means something for `invalid_output` only")
         if rule.timeout_factor is not None and code not in (ErrorCode.TIMEOUT, "default"):
             yield _warning(place, "`timeout_factor` means something for `timeout` only")
+        yield from _models(place, rule, task)
+
+
+def _models(place: str, rule: FailureRule, task: AgentTask) -> Iterator[Problem]:
+    """Other models that are never asked."""
+    after = rule.model_after or 1
+    if rule.model is None:
+        if rule.model_after is not None:
+            yield _warning(place, "`model_after` says when another model is asked, and no `model` is named")
+        return
+    if task.kind in TURNLESS:
+        yield _warning(f"{place}.model", f"kind {task.kind!r} asks no model")
+    limits = [each for each in (rule.retry, rule.max_attempts and rule.max_attempts - 1) if each is not None]
+    needed = after * len(rule.model)
+    if limits and min(limits) < needed:
+        reached = min(limits) // after
+        which = "none of its models is" if reached == 0 else f"only {reached} of its {len(rule.model)} models are"
+        message = f"{which} ever asked: with {min(limits)} more attempts the next model follows after {after} errors"
+        yield Problem(f"{place}.model", message, f"Allow {needed} retries, or leave `retry` out.")
 
 
 def _wait(place: str, rule: RetryConfig | FailureRule, retry: RetryConfig) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
+from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.edges import Edges, all_edges
@@ -13,6 +14,8 @@ from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.schema_check import JsonSchema
 from agentic_prefect.plans.schemas import BUILT_IN
 from agentic_prefect.policies.effective import POLICY_FIELDS, effective_plan
+
+_NOTHING_SET = PolicyFields()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,13 @@ class Subject:
     plan: Plan
     """As it was written."""
     known: Known
+    run: PolicyFields = _NOTHING_SET
+    """What the run that is about to start sets."""
 
     @cached_property
     def effective(self) -> Plan:
         """With the fields that hold for each task."""
-        return effective_plan(self.plan)
+        return effective_plan(self.plan, run=self.run)
 
     @cached_property
     def tasks(self) -> Mapping[str, AgentTask]:
@@ -93,6 +98,8 @@ class Subject:
                 return f"agent {agent.name}: {field}"
             if field in self.plan.defaults.model_fields_set:
                 return f"defaults.{field}"
+            if field in POLICY_FIELDS and getattr(self.run, field) is not None:
+                return f"run option {field}"
         return f"task {written.id}: {field}"
 
 

@@ -32,6 +32,11 @@ CASES = [
         "task a: on_failure: the chain names 'f' 2 times",
     ),
     Case(
+        "what follows a chain",
+        (task("a", on_failure={"fallback": "f", "then": {"ask_human": {"fallback": ["g"]}}}), task("f")),
+        "task a: on_failure.then: there is no task 'g'",
+    ),
+    Case(
         "a fallback that needs a success",
         (task("a", failure_policy={"timeout": {"fallback": "f"}}), task("f", depends_on="a")),
         "task f: depends_on: it stands in for 'a' and needs its success",

@@ -16,6 +16,16 @@ CASES = [
         "task a: failure_policy.timeout: the first wait (base_s=1) is longer than the longest (max_s=0.5)",
     ),
     Case(
+        "a model that is never asked",
+        (task("a", failure_policy={"refusal": {"retry": 1, "model": ["b", "c"]}}),),
+        "task a: failure_policy.refusal.model: only 1 of its 2 models are ever asked: with 1 more attempts",
+    ),
+    Case(
+        "nor when the attempts end before",
+        (task("a", failure_policy={"server": {"max_attempts": 2, "model": "b", "model_after": 2}}),),
+        "task a: failure_policy.server.model: none of its models is ever asked: with 1 more attempts",
+    ),
+    Case(
         "a time limit of plans on a task",
         (task("a", budget={"wall_s": 9}),),
         "task a: budget.wall_s: a task has no limit of this kind",
@@ -50,6 +60,16 @@ WARNINGS = [
         "turns where no model is asked",
         ({"id": "a", "kind": "human", "description": "Fine?", "max_turns": 2},),
         "task a: max_turns: it limits how often a model is asked, and kind 'human' asks none",
+    ),
+    Case(
+        "a model where none is asked",
+        ({"id": "a", "kind": "human", "description": "Fine?", "failure_policy": {"timeout": {"model": "b"}}},),
+        "task a: failure_policy.timeout.model: kind 'human' asks no model",
+    ),
+    Case(
+        "a count of nothing",
+        (task("a", failure_policy={"timeout": {"model_after": 2}}),),
+        "`model_after` says when another model is asked, and no `model` is named",
     ),
     Case(
         "a repair of what is no answer",
