@@ -6,7 +6,11 @@ from typing import Any, cast
 
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.plans.expressions import ExpressionError, Scope, evaluate
-from agentic_prefect.plans.progress import Blueprint, Progress, Views, is_available
+from agentic_prefect.plans.progress import (
+    Blueprint,
+    Progress,
+)
+from agentic_prefect.plans.views import Views, is_available
 
 
 @dataclass(frozen=True, slots=True)

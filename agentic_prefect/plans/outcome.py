@@ -6,7 +6,11 @@ from agentic_prefect.models.policy import Continue
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.plans.expressions import ExpressionError, Scope, evaluate
-from agentic_prefect.plans.progress import Blueprint, Progress, Views, final_action
+from agentic_prefect.plans.progress import (
+    Blueprint,
+    Progress,
+)
+from agentic_prefect.plans.views import Views, final_action
 
 MOST_TOLD = 5
 """How many failures are told one by one."""

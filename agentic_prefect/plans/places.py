@@ -4,7 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from agentic_prefect.plans.expressions import Scope
-from agentic_prefect.plans.progress import Ready, StartNode, Views, item_name
+from agentic_prefect.plans.progress import (
+    Ready,
+    StartNode,
+    item_name,
+)
+from agentic_prefect.plans.views import Views
 from agentic_prefect.plans.working_copy import WorkingCopy
 
 

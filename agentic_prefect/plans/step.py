@@ -24,12 +24,11 @@ from agentic_prefect.plans.progress import (
     ShowFallback,
     ShowFanOut,
     ShowJoined,
-    failure_action,
-    final_action,
     item_name,
     split_name,
 )
 from agentic_prefect.plans.relations import related, with_error_of
+from agentic_prefect.plans.views import failure_action, final_action
 from agentic_prefect.policies.failure import is_critical
 
 
