@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from agentic_prefect.bootstrap.history import open_history
     from agentic_prefect.bootstrap.options import RunOptions
+    from agentic_prefect.bootstrap.prompts import register_prompt
     from agentic_prefect.bootstrap.run import agent_task, run_plan
     from agentic_prefect.errors import AgenticError, AgentTaskGeneralError, RetryableError, TerminalError
     from agentic_prefect.models.agent import AgentSpec
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from agentic_prefect.models.usage import Usage
     from agentic_prefect.plans.load import load_plan
     from agentic_prefect.plans.validate import validate_plan
+    from agentic_prefect.prompting.registry import PromptRegistry
+    from agentic_prefect.prompting.template import PromptTemplate
 
     __version__: str
 
@@ -33,6 +36,8 @@ _PUBLIC: Final = {
     "Plan": "agentic_prefect.models.plan",
     "PlanResult": "agentic_prefect.models.result",
     "PlanStatus": "agentic_prefect.models.status",
+    "PromptRegistry": "agentic_prefect.prompting.registry",
+    "PromptTemplate": "agentic_prefect.prompting.template",
     "RetryableError": "agentic_prefect.errors",
     "RunOptions": "agentic_prefect.bootstrap.options",
     "TaskError": "agentic_prefect.models.error",
@@ -43,6 +48,7 @@ _PUBLIC: Final = {
     "agent_task": "agentic_prefect.bootstrap.run",
     "load_plan": "agentic_prefect.plans.load",
     "open_history": "agentic_prefect.bootstrap.history",
+    "register_prompt": "agentic_prefect.bootstrap.prompts",
     "run_plan": "agentic_prefect.bootstrap.run",
     "validate_plan": "agentic_prefect.plans.validate",
 }
@@ -56,6 +62,8 @@ __all__ = [
     "Plan",
     "PlanResult",
     "PlanStatus",
+    "PromptRegistry",
+    "PromptTemplate",
     "RetryableError",
     "RunOptions",
     "TaskError",
@@ -67,6 +75,7 @@ __all__ = [
     "agent_task",
     "load_plan",
     "open_history",
+    "register_prompt",
     "run_plan",
     "validate_plan",
 ]

@@ -13,7 +13,7 @@ from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import Event
 from agentic_prefect.models.history import ANY, AnyEntry, EntryT, HistoryQuery, Metric, Summary
 from agentic_prefect.models.intervention import Decision, Intervention
-from agentic_prefect.models.prompt import ContextItem, PromptRecord, RenderedPrompt
+from agentic_prefect.models.prompt import ContextItem, PromptChoice, PromptRecord, RenderedPrompt
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
 
@@ -86,6 +86,10 @@ class Work:
     plan: str = ""
     run_id: str = ""
     """Id of the plan's run."""
+    lineage: str = ""
+    """Id of the first run of this work, which `run_id` may go on from."""
+    prompt: PromptChoice | None = None
+    """The template that all attempts use; `None` before one is chosen."""
     trail: Trail = field(default_factory=Trail)
     paid: PaidCalls | None = None
     """The answers that earlier attempts paid for; `None` takes none over."""

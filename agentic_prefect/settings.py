@@ -38,6 +38,13 @@ class AgenticSettings(PrefectBaseSettings):
         description="Packages whose functions and models a plan may name.",
     )
     prompts: tuple[Path, ...] = Field(default=(), description="Folders with prompt templates, the last one first.")
+    prompt_environment: str = Field(
+        default="",
+        description="Where this is, such as dev or prod: the prompt templates that are meant for it are used.",
+    )
+    prompts_in_prefect: bool = Field(
+        default=False, description="Whether prompt templates are read from Prefect's blocks and variables, too."
+    )
     plans: tuple[Path, ...] = Field(default=(), description="Folders with stored plans, besides the ones shipped.")
     shared_limits: bool = Field(
         default=False, description="Whether limits set with `agentic-prefect limits` hold back all workers together."

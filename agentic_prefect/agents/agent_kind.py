@@ -1,6 +1,7 @@
 """The kind `agent`: a prompt is made, an agent answers it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from agentic_prefect.models.prompt import RenderedPrompt
@@ -33,6 +34,14 @@ class AgentKind:
             AgenticError: There is no such template, or it does not fit.
         """
         return self._builder.build_for_task(work)
+
+    def prepared(self, work: Work) -> Work:
+        """The work with the template that all attempts at it use, whatever is rolled out or edited meanwhile.
+
+        Raises:
+            AgenticError: There is no such template.
+        """
+        return replace(work, prompt=self._builder.choose(work))
 
     def fingerprint(self, work: Work) -> str:
         """What else the answer depends on: the templates, and an agent that answers itself."""

@@ -17,7 +17,7 @@ from agentic_prefect.agents.importing import import_class
 from agentic_prefect.bootstrap.history import history_observer
 from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRunner
 from agentic_prefect.bootstrap.options import RunOptions
-from agentic_prefect.bootstrap.prompts import open_prompts
+from agentic_prefect.bootstrap.prompts import prompts_of_process
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.interventions.desk import Nobody
 from agentic_prefect.llm.openai_model import OpenAIModel
@@ -64,7 +64,7 @@ class Assembly:
     @cached_property
     def prompts(self) -> PromptRegistry:
         """The templates: those shipped, those of the settings, those beside the plan."""
-        return open_prompts(self.options.base_dir)
+        return self.options.prompts or prompts_of_process(self.options.base_dir)
 
     @cached_property
     def builder(self) -> PromptBuilder:

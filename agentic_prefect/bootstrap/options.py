@@ -9,6 +9,7 @@ from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.error import ErrorDetail
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.ports import AgentRunner, Observer, Runners
+from agentic_prefect.prompting.registry import PromptRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class RunOptions:
     """What is kept of errors: `none`, `summary` or `full`; `None` leaves it to the setting."""
     attended: bool = False
     """Whether somebody sits at this run's terminal and can be asked there."""
+    prompts: PromptRegistry | None = None
+    """The prompt templates, and no others; `None` takes those of the folders, of Prefect and of this process."""
     base_dir: Path | None = None
     """The folder from which a plan's relative paths are meant."""
     plan_version: int | None = None

@@ -1,5 +1,7 @@
 """Prompts: what goes into one, what a model was given, and which template made it."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from agentic_prefect.models.base import Frozen
@@ -18,6 +20,18 @@ class ContextItem(Frozen):
     """1 to 9; the higher one stays when there is not room for all."""
 
 
+Arm = Literal["", "stable", "candidate"]
+"""Which of two versions under trial a piece of work was given; empty when none is tried."""
+
+
+class PromptChoice(Frozen):
+    """The template that was chosen for a piece of work, once and for all of its attempts."""
+
+    reference: str
+    """`id@version`."""
+    arm: Arm = ""
+
+
 class PromptVersion(Frozen):
     """Which template made a prompt."""
 
@@ -27,6 +41,7 @@ class PromptVersion(Frozen):
     """The template's version, `MAJOR.MINOR.PATCH`."""
     hash: str
     """SHA-256 (hex) of the template's source, so that an edit without a new version shows."""
+    arm: Arm = ""
 
 
 class PromptRecord(PromptVersion):
@@ -40,7 +55,7 @@ class PromptRecord(PromptVersion):
     @property
     def without_text(self) -> PromptVersion:
         """What may be told where the text must not be."""
-        return PromptVersion(id=self.id, version=self.version, hash=self.hash)
+        return PromptVersion(id=self.id, version=self.version, hash=self.hash, arm=self.arm)
 
 
 class RenderedPrompt(Frozen):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from agentic_prefect.models.chat import Image, Message
-from agentic_prefect.models.prompt import PromptRecord, RenderedPrompt
+from agentic_prefect.models.prompt import PromptChoice, PromptRecord, RenderedPrompt
 from agentic_prefect.policies.budget import CHARS_PER_TOKEN
 from agentic_prefect.ports import Work
 from agentic_prefect.prompting.context import BETWEEN_CHARS, Shown, chosen, shown_items
@@ -62,6 +62,7 @@ class PromptBuilder:
             id=template.id,
             version=template.version,
             hash=program.hash,
+            arm=work.prompt.arm if work.prompt else "",
             text=_joined(messages),
             images=tuple(map(image_label, images)),
         )
@@ -74,18 +75,34 @@ class PromptBuilder:
         self._registry.program(self._registry.get(self._default))
 
     def template_for(self, work: Work, *, domain: str = "") -> PromptTemplate:
-        """The template of a task: the one that it names, else the one for the domain, else the default.
+        """The template of a task: the one that was chosen for it, else the one that it names, else the one for the
+        domain, else the default.
 
         Raises:
             UnknownTemplate: There is no such template.
         """
+        return self._registry.get(work.prompt.reference if work.prompt else self._reference_for(work, domain))
+
+    def choose(self, work: Work, *, domain: str = "") -> PromptChoice:
+        """The template for all attempts at a task, out of what the sources have now: while a version is tried beside
+        the one in use, one of the two.
+
+        Raises:
+            UnknownTemplate: There is no such template.
+        """
+        self._registry.refresh()
+        reference = self._reference_for(work, domain)
+        return self._registry.choose(reference, plan=work.plan, run=work.lineage or work.run_id, task=work.task_id)
+
+    def _reference_for(self, work: Work, domain: str) -> str:
         if work.task.prompt:
-            return self._registry.get(work.task.prompt)
-        default, domain = self._registry.get(self._default), domain or work.agent.domain
+            return work.task.prompt
+        domain = domain or work.agent.domain
+        default = self._registry.get(self._default)
         if not domain or domain == default.domain:
-            return default
+            return self._default
         own = self._registry.search(task_type=default.task_type, domain=domain)
-        return own[0] if own else default
+        return own[0].id if own else self._default
 
     def fingerprint(self, work: Work) -> str:
         """The hash of all templates that the prompt is made from."""

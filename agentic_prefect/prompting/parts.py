@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
-from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2 import BaseLoader, Environment, TemplateSyntaxError, meta, nodes
 
 from agentic_prefect.prompting.errors import FaultyTemplate, PromptError
 from agentic_prefect.prompting.examples import Example, FewShot
@@ -66,6 +66,21 @@ class Written(Protocol):
 
 Find = Callable[[str], Written]
 """Finds a template that another one extends or includes."""
+
+
+class LoaderOf(BaseLoader):
+    """Gives Jinja the templates that others include.
+
+    Args:
+        find: Finds them.
+    """
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, None]:
+        """The text of a template, which has no file that Jinja should look at."""
+        return self._find(template).source, None, None
 
 
 @dataclass(frozen=True, slots=True)

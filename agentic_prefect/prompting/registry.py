@@ -8,18 +8,20 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Final
 
-from jinja2 import BaseLoader, Environment
-
 from agentic_prefect.models.chat import Message
+from agentic_prefect.models.prompt import PromptChoice
+from agentic_prefect.models.release import Release, Unit
 from agentic_prefect.prompting.compiling import compile_program
-from agentic_prefect.prompting.errors import UnknownTemplate
+from agentic_prefect.prompting.following import Following
+from agentic_prefect.prompting.parts import LoaderOf
 from agentic_prefect.prompting.program import Program
+from agentic_prefect.prompting.release_log import ReleaseLog
 from agentic_prefect.prompting.reloading import Reloading
 from agentic_prefect.prompting.sandbox import MAX_SECONDS, PromptSandbox, make_prompt_sandbox
 from agentic_prefect.prompting.shelf import Held, Shelf
 from agentic_prefect.prompting.sources import FolderSource, PromptSource
-from agentic_prefect.prompting.template import PromptTemplate
-from agentic_prefect.prompting.versions import parse_range, parse_version
+from agentic_prefect.prompting.template import PromptTemplate, words_of
+from agentic_prefect.prompting.versions import parse_range
 
 SHIPPED: Final = 0
 """Precedence of the templates that come with the package; a project's folders follow."""
@@ -55,6 +57,7 @@ class PromptRegistry:
         self._clock = clock
         self._max_seconds = max_seconds
         self._reloading = Reloading(clock_s)
+        self._following = Following()
         shelf = Shelf(environment)
         for template in templates:
             shelf.put(Held(template, FROM_CODE, clock(), author=template.author, note=template.notes))
@@ -67,8 +70,8 @@ class PromptRegistry:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong with templates whose last good form is used, and with sources that cannot be read."""
-        return self._reloading.faults
+        """What is wrong with templates whose last good form is used, with sources and with the log of releases."""
+        return (*self._reloading.faults, *filter(None, [self._following.fault]))
 
     def register(
         self, template: PromptTemplate, *, precedence: int = FROM_CODE, author: str = "", note: str = ""
@@ -122,15 +125,17 @@ class PromptRegistry:
         """
         with self._lock:
             shelf = self._reloading.changed(self._shelf, self._check, at_once=at_once)
-            if shelf is not None:
-                self._use(shelf)
-            return shelf is not None
+            is_changed = self._following.refresh()
+            if shelf is not None or is_changed:
+                self._use(shelf or self._shelf)
+            return shelf is not None or is_changed
 
     def get(self, reference: str) -> PromptTemplate:
         """A template.
 
         Args:
-            reference: An id (the latest version), `id@1.2.0`, or `id@^1.1` (the latest in that range).
+            reference: An id (the version in use, which is the latest unless a release says otherwise), `id@1.2.0`, or
+                `id@^1.1` (the version in use if it lies in that range, else the latest in it).
 
         Raises:
             UnknownTemplate: There is none; near names are told.
@@ -138,12 +143,45 @@ class PromptRegistry:
         """
         found = self._found
         if reference not in found:
-            found[reference] = _look_up(self._shelf, reference)
+            found[reference] = self._shelf.get(self._following.pinned(reference))
         return found[reference]
+
+    def choose(self, reference: str, *, plan: str, run: str, task: str) -> PromptChoice:
+        """The template for a piece of work: while a version is tried beside the one in use, one of the two.
+
+        The same work is always given the same one, as long as the release stays as it is. A reference to an exact
+        version is that version, and no version outside of a range is tried.
+
+        Args:
+            reference: As for `get`.
+            plan: The plan's name.
+            run: Where the work is drawn for anew: the id of the first run that this one goes on from.
+            task: The task's id, or `id[index]`.
+
+        Raises:
+            UnknownTemplate: There is no such template.
+        """
+        units: Mapping[Unit, str] = {"run": f"{run}/{task}", "task": f"{plan}/{task}"}
+        stable = self.get(reference)
+        return self._following.choose(reference, stable, self.versions(stable.id), units)
+
+    def release_of(self, template_id: str) -> Release | None:
+        """Which version is in use, and which is tried beside it; `None` where no release says: the latest is."""
+        return self._following.release(template_id)
+
+    def follow(self, log: ReleaseLog) -> None:
+        """Let a log say which versions are in use; what is added to it later holds from the next `refresh` on.
+
+        Raises:
+            PromptError: It cannot be read.
+        """
+        with self._lock:
+            self._following.follow(log)
+            self._use(self._shelf)
 
     def versions(self, template_id: str) -> tuple[str, ...]:
         """The versions of a template, the oldest first; empty for an unknown id."""
-        return _versions(self._shelf, template_id)
+        return self._shelf.versions(template_id)
 
     def registrations(self, template_id: str) -> tuple[Held, ...]:
         """How each version of a template came to be here, the oldest version first; empty for an unknown id."""
@@ -189,7 +227,7 @@ class PromptRegistry:
             and (not tag or tag in template.tags)
             and (not task_type or task_type == template.task_type)
             and (not domain or domain == template.domain)
-            and wanted in _words(template)
+            and wanted in words_of(template)
         )
 
     def program(self, template: PromptTemplate) -> Program:
@@ -202,7 +240,7 @@ class PromptRegistry:
         program = programs.get(template.reference)
         if program is None:
             if self._sandbox is None:
-                self._sandbox = make_prompt_sandbox(_Loader(self.get), self._max_seconds)
+                self._sandbox = make_prompt_sandbox(LoaderOf(self.get), self._max_seconds)
             program = programs[template.reference] = compile_program(template, self._sandbox, self.get)
         return program
 
@@ -230,9 +268,9 @@ class PromptRegistry:
         """Make sure that a template can be used as it is now, and so can those that have been used."""
 
         def find(reference: str) -> PromptTemplate:
-            return _look_up(shelf, reference)
+            return shelf.get(self._following.pinned(reference))
 
-        sandbox = make_prompt_sandbox(_Loader(find), self._max_seconds)
+        sandbox = make_prompt_sandbox(LoaderOf(find), self._max_seconds)
         compile_program(new.template, sandbox, find)
         for reference in self._programs:
             template_id, _, version = reference.partition("@")
@@ -258,32 +296,3 @@ def shipped_folder() -> Path:
     package = Path(__file__).resolve().parent.parent
     installed = package / "_prompts"
     return installed if installed.is_dir() else package.parent / "prompts"
-
-
-class _Loader(BaseLoader):
-    """Gives Jinja the templates that others include."""
-
-    def __init__(self, find: Callable[[str], PromptTemplate]) -> None:
-        self._find = find
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, None]:
-        return self._find(template).source, None, None
-
-
-def _look_up(shelf: Shelf, reference: str) -> PromptTemplate:
-    template_id, _, wanted = reference.partition("@")
-    found = shelf.best(template_id, parse_range(wanted) if wanted else None)
-    if found is not None:
-        return found.template
-    if shelf.of(template_id):
-        raise UnknownTemplate(reference, _versions(shelf, template_id))
-    raise UnknownTemplate(template_id, tuple(shelf.ids()))
-
-
-def _versions(shelf: Shelf, template_id: str) -> tuple[str, ...]:
-    return tuple(sorted({held.template.version for held in shelf.of(template_id)}, key=parse_version))
-
-
-def _words(template: PromptTemplate) -> str:
-    says = (template.id, template.name, template.description, template.task_type, template.domain, *template.tags)
-    return "\n".join((*says, template.notes, template.source)).casefold()

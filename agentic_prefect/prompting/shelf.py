@@ -7,9 +7,9 @@ from typing import Any
 
 from semver import Version
 
-from agentic_prefect.prompting.errors import PromptError
+from agentic_prefect.prompting.errors import PromptError, UnknownTemplate
 from agentic_prefect.prompting.template import PromptTemplate
-from agentic_prefect.prompting.versions import parse_version
+from agentic_prefect.prompting.versions import parse_range, parse_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,25 @@ class Shelf:
         """The template of an id that goes before the others in that range; `None` when there is none."""
         found = [held for held in self.of(template_id) if is_in_range is None or is_in_range(_version(held))]
         return max(found, key=self._rank, default=None)
+
+    def get(self, reference: str) -> PromptTemplate:
+        """The template that a reference means: an id, `id@1.2.0` or `id@^1.1`.
+
+        Raises:
+            UnknownTemplate: There is none.
+            PromptError: What follows the `@` is no version or range.
+        """
+        template_id, _, wanted = reference.partition("@")
+        found = self.best(template_id, parse_range(wanted) if wanted else None)
+        if found is not None:
+            return found.template
+        if self.of(template_id):
+            raise UnknownTemplate(reference, self.versions(template_id))
+        raise UnknownTemplate(template_id, tuple(self.ids()))
+
+    def versions(self, template_id: str) -> tuple[str, ...]:
+        """The versions of a template, the oldest first; empty for an unknown id."""
+        return tuple(sorted({held.template.version for held in self.of(template_id)}, key=parse_version))
 
     def __iter__(self) -> Iterator[Held]:
         """Everything that is seen here."""

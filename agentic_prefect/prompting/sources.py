@@ -1,6 +1,7 @@
 """Where templates come from: folders of files, code, and what else implements `PromptSource`."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from agentic_prefect.prompting.front_matter import read_template
 from agentic_prefect.prompting.template import PromptTemplate
 
 MAX_FILE_BYTES: Final = 1_000_000
-FILES: Final = "*.j2"
+PATTERN: Final = "*.j2"
 """Names of files that are templates."""
 
 
@@ -73,12 +74,9 @@ class FolderSource:
                 f"`prompts`."
             )
         found: dict[str, str] = {}
-        for path in sorted(self.folder.rglob(FILES)):
-            try:
+        for path in template_files(self.folder):
+            with suppress(OSError):  # it has just been removed
                 stat = path.stat()
-            except OSError:  # it has just been removed
-                continue
-            if path.is_file():
                 found[str(path)] = f"{stat.st_mtime_ns}:{stat.st_size}:{stat.st_ino}"
         return found
 
@@ -89,19 +87,9 @@ class FolderSource:
             PromptError: It cannot be read, or is none; with file and line.
         """
         path = Path(name)
-        try:
-            content, changed_s = path.read_bytes(), path.stat().st_mtime
-        except OSError as error:
-            raise PromptError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
-        if len(content) > MAX_FILE_BYTES:
-            raise PromptError(f"{path}: the file is larger than {MAX_FILE_BYTES:,} bytes, and no prompt is.")
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise PromptError(
-                f"{path} cannot be read: byte {error.start} is not UTF-8. Save the file as UTF-8."
-            ) from error
-        return Kept(read_template(text, origin=str(path)), datetime.fromtimestamp(changed_s, UTC))
+        text = file_text(path)
+        changed_s = path.stat().st_mtime if path.exists() else 0.0
+        return Kept(read_template(text, origin=name), datetime.fromtimestamp(changed_s, UTC))
 
 
 class CodeSource:
@@ -133,6 +121,29 @@ class CodeSource:
     def read(self, name: str) -> Kept:
         """The template of that name."""
         return self._kept[name]
+
+
+def template_files(folder: Path) -> tuple[Path, ...]:
+    """The template files in a folder and in the folders within it, sorted by path."""
+    return tuple(sorted(path for path in folder.rglob(PATTERN) if path.is_file()))
+
+
+def file_text(path: Path) -> str:
+    """The text of a template file.
+
+    Raises:
+        PromptError: It cannot be read, or is larger than any prompt.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise PromptError(f"{path}: the file is larger than {MAX_FILE_BYTES:,} bytes, and no prompt is.")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise PromptError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    except UnicodeDecodeError as error:
+        raise PromptError(f"{path} cannot be read: byte {error.start} is not UTF-8. Save the file as UTF-8.") from error
 
 
 def _name(template: PromptTemplate) -> str:

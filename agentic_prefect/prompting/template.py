@@ -113,6 +113,12 @@ class PromptTemplate(Frozen):
         return _standalone(self).render(data or {})
 
 
+def words_of(template: PromptTemplate) -> str:
+    """Everything in which a template is searched for, in lower case: what it says of itself, and its text."""
+    says = (template.id, template.name, template.description, template.task_type, template.domain, *template.tags)
+    return "\n".join((*says, template.notes, template.source)).casefold()
+
+
 _programs: OrderedDict[tuple[str, str, str], Program] = OrderedDict()
 
 

@@ -138,6 +138,11 @@ class _Typed:
             raise InvalidOutput(f"The output does not fit: {'; '.join(problems)}.", problems) from error
         return output
 
+    def prepared(self, work: Work) -> Work:
+        """The work as the kind inside prepares it."""
+        inner: Callable[[Work], Work] | None = getattr(self._inner, "prepared", None)
+        return inner(work) if inner else work
+
     def fingerprint(self, work: Work) -> str:
         """That of the kind inside."""
         inner: Callable[[Work], str] | None = getattr(self._inner, "fingerprint", None)

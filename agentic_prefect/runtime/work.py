@@ -56,6 +56,7 @@ def job_for(
         repairs=repairs_for(task),
         plan=blueprint.plan.name,
         run_id=place.run_id,
+        lineage=place.lineage.root,
     )
     fault: Exception | None = PlanInvalid(start.fault) if start.fault else None
     key: str | None = None
@@ -65,6 +66,8 @@ def job_for(
             raise PlanInvalid(f"Task {task.id!r} has the kind {task.kind!r}. Known kinds: {', '.join(sorted(kinds))}.")
         work = _rendered(work, task, start.scope, services)
         work = replace(work, input=start.edited[0]) if start.edited else work
+        prepared: Callable[[Work], Work] = getattr(kind, "prepared", _as_it_is)
+        work = prepared(work)
         fingerprint: Callable[[Work], str] = getattr(kind, "fingerprint", _no_fingerprint)
         key = content_key(
             work,
@@ -135,6 +138,10 @@ def _context_item(text: str, scope: Scope) -> ContextItem:
     tasks = sorted(references(text).tasks)
     source = f"task {', '.join(tasks)}" if tasks else ""
     return ContextItem(text=_text(text, scope), source=source, trusted=not tasks)
+
+
+def _as_it_is(work: Work) -> Work:
+    return work
 
 
 def _no_fingerprint(_: Work) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from agentic_prefect.prompting.errors import PromptError
-from agentic_prefect.prompting.files import file_text, readable_registry
+from agentic_prefect.prompting.files import readable_registry
 from agentic_prefect.prompting.front_matter import read_template
 from agentic_prefect.prompting.registry import PromptRegistry
+from agentic_prefect.prompting.sources import file_text
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.prompting.template_test import TemplateTest
 from agentic_prefect.prompting.trial import try_case

@@ -136,6 +136,7 @@ def test_record_names_the_template() -> None:  # P-43
         "id": "mine",
         "version": "1.2.0",
         "hash": own.hash,
+        "arm": "",
         "text": "Please: Sing.",
         "images": (),
     }

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from agentic_prefect.prompting.errors import PromptError
-from agentic_prefect.prompting.files import file_text, readable_registry
+from agentic_prefect.prompting.files import readable_registry
 from agentic_prefect.prompting.front_matter import read_template
 from agentic_prefect.prompting.registry import default_registry
+from agentic_prefect.prompting.sources import file_text
 from agentic_prefect.prompting.trial import Trial, try_template
 from tests.prompting.samples import template
 

@@ -16,9 +16,10 @@ from agentic_prefect.cli.prompts.lint import code_of, print_findings
 from agentic_prefect.cli.prompts.new import path_for, write_file
 from agentic_prefect.cli.terminal import is_attended, stdout
 from agentic_prefect.cli.usage import UsageError
-from agentic_prefect.prompting.files import file_text, readable_registry
+from agentic_prefect.prompting.files import readable_registry
 from agentic_prefect.prompting.front_matter import read_template, written_template
 from agentic_prefect.prompting.lint import lint_text
+from agentic_prefect.prompting.sources import file_text
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.prompting.versions import parse_version
 from agentic_prefect.settings import environment

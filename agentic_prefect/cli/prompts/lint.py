@@ -13,9 +13,9 @@ from rich.text import Text
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.prompts.chosen import chosen_files
 from agentic_prefect.cli.terminal import stderr, stdout
-from agentic_prefect.prompting.files import file_text
 from agentic_prefect.prompting.lint import Finding, lint_text
 from agentic_prefect.prompting.registry import PromptRegistry
+from agentic_prefect.prompting.sources import file_text
 
 
 def lint(
