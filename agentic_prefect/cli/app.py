@@ -25,6 +25,8 @@ COMMANDS: Final = (
     ("interventions", "interventions:app", PLANS, "See the questions that wait for people, and answer them."),
     ("history", "history:app", PLANS, "Look at earlier runs, and at what went wrong in them."),
     ("failures", "failure_counts:failures", PLANS, "Count the failed attempts of earlier runs."),
+    ("deploy", "deploy:deploy", PLANS, "Deploy a plan, with a form of its own, and on a schedule if you like."),
+    ("schedule", "schedule:app", PLANS, "See and change when deployments run by themselves."),
     ("plans", "plans:app", PLANS, "Keep plans on the Prefect server, in versions."),
     ("prompts", "prompts:app", PLANS, "See, write, check and try prompt templates."),
     ("limits", "limits:app", SETUP, "Limit the requests per minute of a connection, for all workers together."),

@@ -37,6 +37,23 @@ def inputs_of(
     return validate_inputs(plan, dict(otherwise or {}) | from_file | parse_inputs(plan, texts(pairs)))
 
 
+def given_inputs(plan: Plan, pairs: Sequence[str]) -> Mapping[str, Any]:
+    """The values of the inputs that are given, and of no others, checked.
+
+    Args:
+        plan: The plan that declares them.
+        pairs: `NAME=VALUE`.
+
+    Raises:
+        UsageError: A pair is malformed.
+        PlanInvalid: An input is not declared, or a value does not fit.
+    """
+    given = parse_inputs(plan, texts(pairs))
+    declared = {name: schema for name, schema in plan.inputs.items() if name in given}
+    validate_inputs(plan.model_copy(update={"inputs": declared}) if set(given) <= set(plan.inputs) else plan, given)
+    return given
+
+
 def budget_of(limits: Sequence[str]) -> Budget | None:
     """The budget that `usd=0.50`, `tokens=20000` and `calls=60` make; `None` when there are none.
 

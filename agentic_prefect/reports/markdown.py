@@ -164,8 +164,17 @@ def _prompt_ref(row: TaskRow) -> str:
 
 
 def _graph(page: PlanReport) -> str:
-    source = page.mermaid.strip() if page.total <= MAX_GRAPH_TASKS else None
-    if source is None or len(source) > MAX_GRAPH_CHARACTERS or len(_ARROW.findall(source)) > MAX_GRAPH_ARROWS:
+    return drawing(page.mermaid if page.total <= MAX_GRAPH_TASKS else None)
+
+
+def drawing(source: str | None) -> str:
+    """The section with the graph; `None`, or one that would not be drawn, gives a word about it.
+
+    Args:
+        source: What Mermaid draws.
+    """
+    source = source and source.strip()
+    if not source or len(source) > MAX_GRAPH_CHARACTERS or len(_ARROW.findall(source)) > MAX_GRAPH_ARROWS:
         return "## Graph\n\nThe graph is too large to be drawn here; `agentic-prefect graph` prints it."
     return f"## Graph\n\n{fenced(source, 'mermaid')}"
 

@@ -12,7 +12,7 @@ CORE: Final = frozenset({"errors", "models", "policies", "plans", "ports"})
 PARTS: Final = frozenset({"llm", "prompting", "capabilities", "history", "reports", "plugins", "testing"})
 AGENTS: Final = frozenset({"agents", "planning", "verification"})
 PREFECT: Final = frozenset({"settings", "blocks", "observers", "interventions", "runtime"})
-DOORS: Final = frozenset({"stored_plans", "bootstrap", "doors", "cli", "flows", "deployments"})
+DOORS: Final = frozenset({"stored_plans", "bootstrap", "doors", "hosting", "cli", "flows", "deployments"})
 
 _BELOW_AGENTS: Final = CORE | PARTS
 _BELOW_PREFECT: Final = _BELOW_AGENTS | AGENTS
@@ -44,7 +44,8 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "stored_plans": _BELOW_DOORS,
     "bootstrap": _BELOW_DOORS | {"stored_plans"},
     "doors": _BELOW_DOORS | {"stored_plans", "bootstrap"},
-    "cli": _BELOW_DOORS | {"", "stored_plans", "bootstrap", "doors"},
+    "hosting": _BELOW_DOORS | {"stored_plans", "bootstrap", "doors"},
+    "cli": _BELOW_DOORS | {"", "stored_plans", "bootstrap", "doors", "hosting"},
     "flows": _BELOW_DOORS | {"", "stored_plans", "bootstrap", "doors", "examples"},
     "deployments": _BELOW_DOORS | {"", "bootstrap", "doors", "flows"},
     # What the shipped plans call: functions and output models, like those a user would write.
@@ -60,7 +61,8 @@ PLACES: Final[dict[str, frozenset[str]]] = {
     "rich": frozenset({"agentic_prefect.reports", "agentic_prefect.cli"}),
     "cyclopts": frozenset({"agentic_prefect.cli"}),
     "prefect": frozenset(
-        {f"agentic_prefect.{part}" for part in PREFECT | {"bootstrap", "doors", "cli"}} | {"flows", "deployments"}
+        {f"agentic_prefect.{part}" for part in PREFECT | {"bootstrap", "doors", "hosting", "cli"}}
+        | {"flows", "deployments"}
     ),
 }
 """Outside package -> the only modules and packages that may import it."""

@@ -1,0 +1,58 @@
+"""`agentic-prefect deploy`."""
+
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter, validators
+
+from agentic_prefect.cli.arguments import PlanReference
+from agentic_prefect.cli.timing_flags import NOT_TIMED, TimingFlags
+
+WHERE = Group("Where and how many", sort_key=3)
+
+
+def deploy(
+    plan: PlanReference,
+    *,
+    name: Annotated[str, Parameter(name=("--name", "-n"))] = "",
+    model: Annotated[str, Parameter(name=("--model", "-m"))] = "",
+    tag: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    note: str = "",
+    timing: TimingFlags = NOT_TIMED,
+    work_pool: Annotated[str, Parameter(group=WHERE)] = "agentic",
+    working_dir: Annotated[str, Parameter(group=WHERE)] = "",
+    concurrency: Annotated[int | None, Parameter(group=WHERE, validator=validators.Number(gte=1))] = None,
+    collision: Annotated[Literal["enqueue", "cancel-new"], Parameter(group=WHERE)] = "enqueue",
+) -> None:
+    """Deploy a plan: save it on the server, and make a deployment whose form has the plan's own inputs.
+
+    The same again changes nothing; after an edit the deployment runs the new version, and schedules that are not asked
+    for any more go. What `schedule add` added stays.
+
+    Args:
+        plan: A file, the name of a stored plan, with or without a version, or `-` for standard input.
+        name: What the deployment is called; the plan's name unless it is given.
+        model: The model of tasks that name none, as CONNECTION/MODEL.
+        tag: A tag for the runs; again for each further one.
+        note: A word about this version of the plan.
+        work_pool: The pool whose workers run it; `agentic` is made if it is not there.
+        working_dir: The folder that runs start in, on the worker; for plans that name functions in files there.
+        concurrency: At most this many runs at once, whoever started them.
+        collision: What becomes of a run beyond that: it waits, or it is cancelled.
+    """
+    # Loaded here, so that the help and a mistake on the command line do not wait for Prefect.
+    from agentic_prefect.cli.launching import Request, launch
+
+    launch(
+        Request(
+            plan=plan,
+            name=name,
+            model=model,
+            tags=tag,
+            note=note,
+            timing=timing,
+            pool=work_pool,
+            working_dir=working_dir,
+            concurrency=concurrency,
+            collision=collision,
+        )
+    )

@@ -1,0 +1,137 @@
+"""What `deploy` does: keep the plan, make the deployment, say where it is."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentic_prefect.blocks.plan_store import save_plan
+from agentic_prefect.bootstrap.keeping import plan_to_keep
+from agentic_prefect.cli.run_input import given_inputs
+from agentic_prefect.cli.server import ask_server, has_server, require_server
+from agentic_prefect.cli.terminal import stdout
+from agentic_prefect.cli.timing_flags import TimingFlags
+from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.hosting.deploying import SLUG, Collision, Deployed, Wish, deploy
+from agentic_prefect.hosting.timing import Timing, cron, interval, rrule
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.names import listing
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}"
+"""What a deployment may be called here; a slash would part it from its flow."""
+
+
+class NoServer(UsageError):
+    """A command works on a server that stays, and none is set."""
+
+    def __str__(self) -> str:
+        return (
+            "This needs a Prefect server that stays, and none is set. Start one (`agentic-prefect dev`, or `prefect "
+            "server start`) and set PREFECT_API_URL."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was typed."""
+
+    plan: str
+    name: str
+    model: str
+    tags: tuple[str, ...]
+    note: str
+    timing: TimingFlags
+    pool: str
+    working_dir: str
+    concurrency: int | None
+    collision: Collision
+
+
+def launch(request: Request) -> None:
+    """Deploy a plan and say where it is.
+
+    Raises:
+        AgenticError: The plan would not run, a schedule is wrong, or the server does not answer; nothing was changed.
+    """
+    if request.name and not re.fullmatch(NAME, request.name):
+        raise UsageError(f"The name {request.name!r} will not do. Use letters, digits, blanks and . _ -, at most 100.")
+    plan = plan_to_keep(request.plan)
+    timings = timings_of(request.timing, plan)
+    require_lasting_server()
+    stored, is_new = save_plan(plan, note=request.note)
+    wish = Wish(
+        plan=plan,
+        stored=stored,
+        name=request.name or plan.name,
+        timings=timings,
+        pool=request.pool,
+        concurrency=request.concurrency,
+        collision=request.collision,
+        tags=request.tags,
+        model=request.model,
+        working_dir=request.working_dir,
+    )
+    _tell(wish, ask_server(deploy(wish)), is_new=is_new)
+
+
+def require_lasting_server() -> None:
+    """Make sure that there is a server, and that it is not one of this command alone.
+
+    Raises:
+        NoServer: None is set.
+        ServerUnreachable: It does not answer.
+    """
+    if not has_server():
+        raise NoServer
+    require_server()
+
+
+def timings_of(flags: TimingFlags, plan: Plan | None, *, slug: str = "") -> Sequence[Timing]:
+    """The schedules that the options ask for.
+
+    Args:
+        flags: The options.
+        plan: The plan whose inputs are meant; `None` takes every input as text.
+        slug: What the only one of them is called; empty numbers them.
+
+    Raises:
+        PlanInvalid: A schedule or an input is wrong.
+        UsageError: Inputs are given, and no schedule.
+    """
+    zone = flags.timezone
+    found = [
+        *(cron(text, zone) for text in flags.cron),
+        *(interval(text, zone) for text in flags.interval),
+        *(rrule(text, zone) for text in flags.rrule),
+    ]
+    if not found and (flags.schedule_input or zone):
+        raise UsageError("A time zone or an input for scheduled runs needs a schedule. Add `--cron`, or one like it.")
+    inputs = _inputs(flags, plan, needed=bool(found))
+    parameters = {"inputs": dict(inputs)} if inputs else {}
+    return [Timing(slug or f"{SLUG}{place}", each, parameters) for place, each in enumerate(found, start=1)]
+
+
+def _inputs(flags: TimingFlags, plan: Plan | None, *, needed: bool) -> Mapping[str, Any]:
+    if plan is None:
+        if flags.schedule_input:
+            raise UsageError("This deployment runs no plan, so that there are no inputs to give.")
+        return {}
+    given = given_inputs(plan, flags.schedule_input)
+    lacking = [name for name, schema in plan.inputs.items() if "default" not in schema and name not in given]
+    if needed and lacking:
+        raise UsageError(
+            f"Nobody fills in the form of a scheduled run, and {listing(lacking)} has no default in plan "
+            f"{plan.name!r}. Give it with `--schedule-input {lacking[0]}=VALUE`."
+        )
+    return given
+
+
+def _tell(wish: Wish, made: Deployed, *, is_new: bool) -> None:
+    plan = f"{wish.stored.reference} ({'saved' if is_new else 'as it was saved'})"
+    lines = [f"{'Deployed' if made.is_new else 'Brought up to date'}: {made.name}, which runs {plan}."]
+    lines += [f"Removed the schedule {slug!r}." for slug in made.removed]
+    if made.made_pool:
+        lines.append(f"Made the work pool {wish.pool!r}.")
+    lines += [f"Page: {made.page}", f"Run it, the form filled in: {made.form}"]
+    lines.append(f"A worker runs it: prefect worker start --pool {wish.pool}")
+    stdout().print("\n".join(lines), soft_wrap=True)

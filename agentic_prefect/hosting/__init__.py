@@ -1,0 +1,1 @@
+"""Plans on a Prefect server: deployed, scheduled, served, watched by automations."""
