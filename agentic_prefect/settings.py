@@ -63,6 +63,9 @@ class AgenticSettings(PrefectBaseSettings):
     failure_policy: Annotated[FailurePolicy | None, NoDecode] = Field(
         default=None, description="The same and more by error code, as YAML: {rate_limit: {retry: 6}}."
     )
+    keep_days: float | None = Field(
+        default=None, gt=0, description="Days after which `agentic-prefect prune` removes what a run left behind."
+    )
     history: bool = Field(default=True, description="Whether a history of runs is kept.")
     history_url: SecretStr | None = Field(
         default=None, description="The history's database; None is a file in Prefect's home."

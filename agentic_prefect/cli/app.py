@@ -29,6 +29,7 @@ COMMANDS: Final = (
     ("schedule", "schedule:app", PLANS, "See and change when deployments run by themselves."),
     ("plans", "plans:app", PLANS, "Keep plans on the Prefect server, in versions."),
     ("prompts", "prompts:app", PLANS, "See, write, check and try prompt templates."),
+    ("prune", "prune:prune", SETUP, "Remove what old runs left behind: results, artifacts, history."),
     ("limits", "limits:app", SETUP, "Limit the requests per minute of a connection, for all workers together."),
     ("init", "init:init", SETUP, "Write a plan, a flow and a deployment to begin with."),
     ("doctor", "doctor:doctor", SETUP, "Check versions, server, keys, local model and limits."),

@@ -3,12 +3,14 @@
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import httpx
 from packaging.requirements import Requirement
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL
+from prefect.filesystems import LocalFileSystem, WritableFileSystem
+from prefect.results import get_default_result_storage
+from prefect.settings import PREFECT_API_URL, PREFECT_DEFAULT_RESULT_STORAGE_BLOCK, PREFECT_LOCAL_STORAGE_PATH
 
 from agentic_prefect.bootstrap import RunOptions, default_model_name
 from agentic_prefect.cli.exit_codes import ExitCode
@@ -47,7 +49,7 @@ class Finding(Frozen):
 
 def examine() -> tuple[Finding, ...]:
     """Everything that is looked at, in the order in which it is told."""
-    return (*_packages(), _server(), *_limits(), _key(), _local_model(), _answers())
+    return (*_packages(), server := _server(), _results(server), *_limits(), _key(), _local_model(), _answers())
 
 
 def _packages() -> Iterator[Finding]:
@@ -86,6 +88,23 @@ def _server() -> Finding:
     except ServerUnreachable as error:
         return Finding(subject=subject, verdict="bad", fact=str(error).rstrip("."), code=ExitCode.NO_CONNECTION)
     return Finding(subject=subject, verdict="good", fact=f"answers at {url}")
+
+
+def _results(server: Finding) -> Finding:
+    """Where results are kept, which a run that goes on from another has to reach."""
+    subject, block = "Results", PREFECT_DEFAULT_RESULT_STORAGE_BLOCK.value()
+    folder = f"kept in {PREFECT_LOCAL_STORAGE_PATH.value()}, where only this machine finds them"
+    if server.verdict != "good":
+        return Finding(subject=subject, verdict="good", fact=f"kept in {block}" if block else folder)
+    try:
+        storage: WritableFileSystem = cast("Any", get_default_result_storage)(_sync=True)
+    except ValueError as error:
+        remedy = "Make the block, or correct PREFECT_DEFAULT_RESULT_STORAGE_BLOCK; it is TYPE/NAME"
+        fact = f"cannot be kept in {block}: {error}".rstrip(".")
+        return Finding(subject=subject, verdict="bad", fact=fact, remedy=remedy, code=ExitCode.FAILED)
+    if isinstance(storage, LocalFileSystem) and not block:
+        return Finding(subject=subject, verdict="good", fact=folder)
+    return Finding(subject=subject, verdict="good", fact=f"kept in {block or storage.get_block_type_slug()}")
 
 
 def _limits() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from prefect import get_client
 from prefect.logging import get_run_logger
 
 from agentic_prefect import PlanResult, RunOptions, run_plan
+from agentic_prefect.history.sql_store import SqlHistory
+from agentic_prefect.models.history import FailureEntry
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.observers.jsonl import JsonlObserver
 from agentic_prefect.policies.redaction import MASK
@@ -126,3 +129,36 @@ async def test_what_is_wrong_with_an_input_is_told_without_it(openai_env: Script
         await run_plan(plan, {"given": LOOKS_LIKE_ONE})
 
     assert LOOKS_LIKE_ONE not in str(refused.value)
+
+
+async def test_how_much_is_kept_of_errors_is_a_setting(
+    openai_env: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The result, the artifacts and the history hold least at `none`, more at `summary`, most at `full`; the code of
+    the error is there at every level, its message from `summary` on, the attempts before it at `full` alone.
+    """
+    # F-46
+    openai_env.answer_by_default(Fault.status(500, message="The hamster is ill."))
+    plan = make_plan({"id": "ask", "retry": {"base_s": 0.01}, "retries": 1}, defaults={"model": "openai/scripted"})
+    sizes: dict[str, tuple[int, ...]] = {}
+    shown: dict[str, tuple[bool, ...]] = {}
+    for level in ("none", "summary", "full"):
+        url = f"sqlite:///{tmp_path}/{level}.db"
+        monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_ERROR_DETAIL", level)
+        monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_HISTORY_URL", url)
+        result = await run_plan(plan)
+        error = result.results["ask"].error
+        assert error is not None
+        artifacts = "".join(str(each.data) for each in await artifacts_of(result.run_id) if each.key == "task-error")
+        history = "".join(each.model_dump_json() for each in SqlHistory(url).find(FailureEntry))
+        kept = (error.model_dump_json(), artifacts, history)
+        sizes[level] = tuple(map(len, kept))
+        shown[level] = (
+            all("max_retries_exceeded" in text or '"code":"server"' in text for text in kept),
+            all("hamster" in text for text in kept),
+            bool(error.history and "hamster" in error.history[0].message),
+        )
+
+    assert shown == {"none": (True, False, False), "summary": (True, True, False), "full": (True, True, True)}
+    assert [sizes["none"][place] < sizes["full"][place] for place in range(3)] == [True, True, True]
+    assert sizes["none"][0] < sizes["summary"][0] < sizes["full"][0]

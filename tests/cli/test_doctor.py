@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from prefect.settings import (
+    PREFECT_DEFAULT_RESULT_STORAGE_BLOCK,
+    PREFECT_LOCAL_STORAGE_PATH,
+    temporary_settings,
+)
 
 from agentic_prefect.testing import ScriptedServer
 from tests.cli.conftest import Command
@@ -23,10 +28,23 @@ def test_all_is_well(cli: Command, monkeypatch: pytest.MonkeyPatch, prefect_serv
     assert done.code == 0, done.out
     assert "prefect: 3.8" in done.out
     assert f"Prefect server: answers at {prefect_server}" in done.out
+    assert f"Results: kept in {PREFECT_LOCAL_STORAGE_PATH.value()}, where only this machine finds them" in done.out
     assert "OPENAI_API_KEY is set" in done.out
     assert "Global concurrency limits: " in done.out
     assert "Model: openai/gpt-5-mini answers tasks that name no other" in done.out
     assert KEY not in done.out + done.err
+
+
+@pytest.mark.prefect
+def test_a_storage_that_is_not_there_is_wrong(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run would fail before its first task; the block is named, and the setting that names it."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with temporary_settings({PREFECT_DEFAULT_RESULT_STORAGE_BLOCK: "s3-bucket/nowhere"}):
+        done = cli("doctor")
+
+    assert done.code == 4
+    assert "WRONG  Results: cannot be kept in s3-bucket/nowhere: " in done.out
+    assert "correct PREFECT_DEFAULT_RESULT_STORAGE_BLOCK" in done.out
 
 
 def test_nobody_would_answer(cli: Command) -> None:

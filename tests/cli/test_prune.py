@@ -1,0 +1,148 @@
+"""What old runs left behind is removed, and nothing else."""
+
+import asyncio
+import os
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.filesystems import RemoteFileSystem
+from prefect.settings import PREFECT_DEFAULT_RESULT_STORAGE_BLOCK, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+from prefect.states import Completed
+
+from agentic_prefect.history.sql_store import SqlHistory
+from agentic_prefect.models.history import RunEntry
+from agentic_prefect.models.result import PlanResult
+from agentic_prefect.observers.old_artifacts import KEYS
+from agentic_prefect.testing import Fault, Reply, ScriptedServer
+from tests.cli.conftest import Command
+from tests.history.samples import a_run
+from tests.observers.server import artifacts_of
+
+pytestmark = pytest.mark.prefect
+
+DAY_S = 86_400
+OLD = datetime.now(UTC) - timedelta(days=40)
+
+
+@pytest.fixture(autouse=True)
+def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqlHistory:
+    """A history of this test's own, with an old run and a new one."""
+    url = f"sqlite:///{tmp_path}/history.db"
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_HISTORY_URL", url)
+    store = SqlHistory(url)
+    now = datetime.now(UTC)
+    store.register(a_run(id="old", at=OLD, updated_at=OLD), a_run(id="new", at=now, updated_at=now))
+    return store
+
+
+@flow(name="somebody-elses", persist_result=True)
+async def another() -> dict[str, str]:
+    """A flow whose result lies in the same folder."""
+    return {"text": "agentic_prefect.models"}
+
+
+def age(folder: Path, days: float) -> None:
+    """Let the files of a folder look so old."""
+    moment = time.time() - days * DAY_S
+    for path in folder.iterdir():
+        os.utime(path, (moment, moment))
+
+
+def old_run(*keys: str) -> UUID:
+    """A run that ended long ago, with artifacts of these keys."""
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(another)
+        client.set_flow_run_state(run.id, Completed(), force=True)
+        for key in keys:
+            client.create_artifact(ArtifactCreate(key=key, type="markdown", data="x", flow_run_id=run.id))
+    # The server itself says when a run ended; only its database can be told otherwise.
+    home = Path(os.environ["AGENTIC_PREFECT_TEST_HOME"])
+    with closing(sqlite3.connect(home / "server/prefect/prefect.db", timeout=60)) as database, database:
+        database.execute("UPDATE flow_run SET end_time = ? WHERE id = ?", (f"{OLD:%Y-%m-%d %H:%M:%S.%f}", str(run.id)))
+    return run.id
+
+
+def test_old_results_are_removed_and_new_ones_and_those_of_others_stay(
+    tmp_path: Path, cli: Command, plan_file: Path, openai_env: ScriptedServer
+) -> None:
+    """The results of a run, answered calls among them; not those of a later run or of a flow of somebody's own."""
+    # F-46
+    folder = tmp_path / "results"
+    openai_env.on("Count", Reply.text("many"), Reply.text("3"))
+    counting = tmp_path / "counting.yaml"
+    counting.write_text(
+        "name: counting\ntasks: [{id: c, description: Count, output: {type: integer}, "
+        "failure_policy: {invalid_output: {repair: 1}}}]"
+    )
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: folder}):
+        assert cli("run", counting, "--model", "openai/scripted", "-q").code == 0
+        asyncio.run(another())
+        (folder / "notes.txt").write_text("mine")
+        age(folder, 40)
+        before = {path.name for path in folder.iterdir()}
+        cli("run", plan_file, "--model", "openai/scripted", "-q")
+        new = {path.name for path in folder.iterdir()} - before
+        done = cli("prune", "--older-than", "30d", "--only", "results")
+        left = {path.name for path in folder.iterdir()}
+
+    assert done.code == 0, done.err
+    assert done.out.startswith("Removed 3 results (")
+    assert (len(before), len(left - new), new <= left) == (5, 2, True)
+
+
+def test_old_artifacts_and_history_are_removed(cli: Command, history: SqlHistory) -> None:
+    """Those of runs that ended before; an artifact of somebody's own stays where it is."""
+    # F-46
+    run_id = old_run("plan-prompts", "task-error", "somebody-elses")
+    done = cli("prune", "--older-than", "30d", "--only", "artifacts", "--only", "history")
+    again = cli("prune", "--older-than", "30d", "--only", "artifacts")
+    left = asyncio.run(artifacts_of(str(run_id)))
+
+    assert (done.code, done.out) == (0, "Removed 2 artifacts, 1 entry of the history.\n"), done.err
+    assert again.out == "Removed 0 artifacts.\n"
+    assert [each.key for each in left] == ["somebody-elses"]
+    assert [run.id for run in history.find(RunEntry)] == ["new"]
+
+
+def test_every_artifact_of_a_run_is_known(
+    tmp_path: Path, cli: Command, plan_file: Path, openai_env: ScriptedServer
+) -> None:
+    """What a run leaves on the server would stay for ever otherwise."""
+    out = tmp_path / "result.json"
+    openai_env.on("Second", Fault.status(400))
+    cli("run", plan_file, "--model", "openai/scripted", "-q", "-o", out)
+    run_id = PlanResult.model_validate_json(out.read_text()).run_id
+    keys = {each.key for each in asyncio.run(artifacts_of(run_id)) if each.key}
+
+    assert keys == set(KEYS)
+
+
+def test_how_old_is_said_by_the_setting_or_asked_for(
+    cli: Command, history: SqlHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without either nothing is removed."""
+    refused = cli("prune", "--only", "history")
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_KEEP_DAYS", "30")
+    done = cli("prune", "--only", "history")
+
+    assert refused.code == 2
+    assert "Say how old: `--older-than 30d`, or set PREFECT_INTEGRATIONS_AGENTIC_KEEP_DAYS." in refused.err
+    assert done.out == "Removed 1 entry of the history.\n"
+
+
+def test_a_storage_that_is_no_folder_is_left_alone(cli: Command) -> None:
+    """It is said so, with the way out."""
+    RemoteFileSystem(basepath="memory://kept").save("no-folder", overwrite=True)
+    with temporary_settings({PREFECT_DEFAULT_RESULT_STORAGE_BLOCK: "remote-file-system/no-folder"}):
+        done = cli("prune", "--older-than", "30d", "--only", "results")
+
+    assert (done.code, done.out) == (0, "Nothing was removed.\n")
+    assert "Results lie in a storage of type 'remote-file-system', which can only be emptied from there" in done.err
