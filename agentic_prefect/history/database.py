@@ -5,12 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import DDL, Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from agentic_prefect.history.tables import METADATA, SCHEMA_VERSION, VERSION
+from agentic_prefect.history.tables import ADDED, METADATA, SCHEMA_VERSION, VERSION
 from agentic_prefect.models.history_errors import HistoryUnusable
 
 LOCK_TIMEOUT_S = 5.0
@@ -76,13 +76,27 @@ def _version(connection: Connection) -> int:
     connection.execute(CreateTable(VERSION, if_not_exists=True))
     found = connection.scalar(select(VERSION.c.version))
     if found is not None:
-        return int(found)
+        return _upgraded(connection, int(found))
     for table in METADATA.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in table.indexes:
             connection.execute(CreateIndex(index, if_not_exists=True))
     with suppress(IntegrityError), connection.begin_nested():
         connection.execute(insert(VERSION), {"version": SCHEMA_VERSION})
+    return SCHEMA_VERSION
+
+
+def _upgraded(connection: Connection, found: int) -> int:
+    """The version of the tables once they have every column that was added since."""
+    if found >= SCHEMA_VERSION:
+        return found
+    for version in range(found + 1, SCHEMA_VERSION + 1):
+        for column in ADDED[version]:
+            # Another process may be about the same; then it is there already.
+            with suppress(OperationalError, ProgrammingError), connection.begin_nested():
+                kind = column.type.compile(connection.dialect)
+                connection.execute(DDL(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}"))
+    connection.execute(update(VERSION).where(VERSION.c.version < SCHEMA_VERSION).values(version=SCHEMA_VERSION))
     return SCHEMA_VERSION
 
 

@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from agentic_prefect.models.history import AnyEntry, FailureEntry, ReportEntry, RunEntry, TaskEntry
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """To be raised with every change of the tables; a file of each version is kept with the tests."""
 
 METADATA = MetaData()
@@ -116,6 +116,8 @@ TASKS = _of_run(
     Column("ended_at", Moment),
     Column("duration_s", Float(53)),
     *_usage(),
+    Column("verdict", Text),
+    Column("verdict_ratio", Float(53)),
 )
 
 FAILURES = _of_run(
@@ -139,6 +141,9 @@ REPORTS = _entry(
     Column("failures", Integer, nullable=False),
     Column("text", Text, nullable=False),
 )
+
+ADDED: Mapping[int, tuple[Column[Any], ...]] = {2: (TASKS.c.verdict, TASKS.c.verdict_ratio)}
+"""The columns that came with each version of the tables."""
 
 TABLES: Mapping[type[AnyEntry], Table] = {
     RunEntry: RUNS,

@@ -10,6 +10,7 @@ from agentic_prefect.models.history_errors import UnknownCondition
 from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.models.verdict import Outcome
 
 RUNNING: Literal["running"] = "running"
 """The status of a run that has not ended, or whose process ended without a word."""
@@ -88,6 +89,15 @@ class TaskEntry(RunPart):
     ended_at: AwareDatetime | None = None
     duration_s: float | None = None
     usage: Usage = Usage()
+    verdict: Outcome | None = None
+    """What checks found about its last output; `None` when none looked at it."""
+    verdict_ratio: float | None = None
+    """How good they found it, 0 to 1; `None` when they could not decide."""
+
+    @property
+    def prompt_id(self) -> str | None:
+        """The id of the template of the last prompt."""
+        return self.prompt.id if self.prompt else None
 
 
 class FailureEntry(RunPart):
@@ -110,6 +120,11 @@ class FailureEntry(RunPart):
     resolution: Resolution = "none"
     recovered: bool | None = None
     """Whether the task, or what stood in for it, had an output in the end; `None` while that is open."""
+
+    @property
+    def prompt_id(self) -> str | None:
+        """The id of the template of the attempt's prompt."""
+        return self.prompt.id if self.prompt else None
 
 
 class ReportEntry(Entry):
@@ -135,6 +150,8 @@ class HistoryQuery(Frozen):
     kind: str | None = None
     agent: str | None = None
     model: str | None = None
+    prompt_id: str | None = None
+    """The id of a prompt template, in any version."""
     status: str | None = None
     code: str | None = None
     resolution: str | None = None
@@ -171,8 +188,8 @@ def conditions(kind: type[AnyEntry], query: HistoryQuery) -> Mapping[str, str]:
     """
     wanted = query.equals()
     for name in wanted:
-        if name not in kind.model_fields:
-            known = tuple(each for each in HistoryQuery.model_fields if each in kind.model_fields)
+        if not _has(kind, name):
+            known = tuple(each for each in HistoryQuery.model_fields if _has(kind, each))
             raise UnknownCondition(_name(kind), name, known)
     return wanted
 
@@ -186,6 +203,10 @@ def group(kind: type[AnyEntry], by: str) -> str:
     if by not in GROUPS or by not in kind.model_fields:
         raise UnknownCondition(_name(kind), by, tuple(each for each in GROUPS if each in kind.model_fields))
     return by
+
+
+def _has(kind: type[AnyEntry], name: str) -> bool:
+    return name in kind.model_fields or (name == "prompt_id" and "prompt" in kind.model_fields)
 
 
 def _name(kind: type[AnyEntry]) -> str:

@@ -57,6 +57,7 @@ PLACES: Final[dict[str, frozenset[str]]] = {
     "openai": frozenset({"agentic_prefect.llm"}),
     "genai_prices": frozenset({"agentic_prefect.llm"}),
     "jinja2": frozenset({"agentic_prefect.prompting", "agentic_prefect.reports", "agentic_prefect.plans.expressions"}),
+    "scipy": frozenset({"agentic_prefect.prompting"}),
     "sqlalchemy": frozenset({"agentic_prefect.history"}),
     "rich": frozenset({"agentic_prefect.reports", "agentic_prefect.cli"}),
     "cyclopts": frozenset({"agentic_prefect.cli"}),

@@ -126,6 +126,19 @@ def test_an_old_file_is_read_and_written(tmp_path: Path, path: Path) -> None:
     assert store.get(TaskEntry, "task-7") == a_task(7)
 
 
+def test_an_old_file_gets_the_columns_that_were_added(tmp_path: Path) -> None:
+    """What is written to it now is all there when it is read again, also by whoever opens it next."""
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript((CORPUS / "version-1.sql").read_text("utf-8"))
+    judged = a_task(7, verdict="verified", verdict_ratio=0.75)
+    SqlHistory(f"sqlite:///{path}").register(judged)
+
+    assert SqlHistory(f"sqlite:///{path}").get(TaskEntry, "task-7") == judged
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT version FROM agentic_history").fetchall() == [(SCHEMA_VERSION,)]
+
+
 def test_the_tables_are_those_of_the_newest_file(file: Path, store: SqlHistory) -> None:
     """The tables cannot change without a new version."""
     store.find(RunEntry)
@@ -143,7 +156,7 @@ def test_a_file_of_a_newer_version_is_left_alone(file: Path, store: SqlHistory) 
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE agentic_history SET version = 99")
 
-    with pytest.raises(HistoryUnusable, match=r"has the form 99, and this version of agentic-prefect knows 1. Set"):
+    with pytest.raises(HistoryUnusable, match=r"has the form 99, and this version of agentic-prefect knows 2. Set"):
         SqlHistory(f"sqlite:///{file}").register(a_run(2))
 
 

@@ -13,7 +13,7 @@ from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import HistoryStore
 from agentic_prefect.testing.history import MemoryHistory
-from tests.history.samples import ONE_OF_EACH, a_failure, a_report, a_run, a_task, at
+from tests.history.samples import ONE_OF_EACH, PROMPT, a_failure, a_report, a_run, a_task, at
 
 MAKERS: dict[str, Callable[[Path], HistoryStore]] = {
     "sql": lambda folder: SqlHistory(f"sqlite:///{folder}/history.db"),
@@ -97,6 +97,8 @@ QUERIES = [
     (HistoryQuery(plan="other"), {4}),
     (HistoryQuery(run_id="run-7", model="big"), {2}),
     (HistoryQuery(code="timeout"), {1}),
+    (HistoryQuery(prompt_id="summary"), {3}),
+    (HistoryQuery(prompt_id="agent/default"), {1, 2, 4}),
     (HistoryQuery(since=at(3)), {3, 4}),
     (HistoryQuery(until=at(3)), {1, 2}),
     (HistoryQuery(since=at(2), until=at(4)), {2, 3}),
@@ -114,7 +116,7 @@ def test_a_query_filters(store: HistoryStore, query: HistoryQuery, expected: set
     store.register(
         a_task(1, status=TaskStatus.FAILED, code="timeout"),
         a_task(2, task_id="read", run_id="run-7", model="big"),
-        a_task(3, agent="critic"),
+        a_task(3, agent="critic", prompt=PROMPT.model_copy(update={"id": "summary"})),
         a_task(4, plan="other"),
         a_task(5, rehearsal=True),
     )

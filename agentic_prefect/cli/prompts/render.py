@@ -65,14 +65,14 @@ def _values(program: Program, pairs: tuple[str, ...], file: Path | None) -> dict
 
 def _prompt_of_task(template: str, plan: str, task: str, pairs: tuple[str, ...], file: Path | None) -> RenderedPrompt:
     from agentic_prefect.bootstrap import RunOptions, prompt_of  # Prefect takes a second, and here alone it is needed
-    from agentic_prefect.stored_plans import folder_of, read_plan
+    from agentic_prefect.stored_plans import find_given
 
-    read = read_plan(plan)
+    given = find_given(plan)
+    read = given.plan
     tasks = tuple(each.model_copy(update={"prompt": template}) if each.id == task else each for each in read.tasks)
-    folder = folder_of(plan)
     return prompt_of(
         read.model_copy(update={"tasks": tasks}),
         task,
         inputs_of(read, pairs, file),
-        RunOptions(base_dir=folder),
+        RunOptions(base_dir=given.folder),
     )
