@@ -277,6 +277,8 @@ class HistoryStore(Protocol):
     def prune(self, before: datetime) -> int:
         """Remove the runs in which nothing has changed since `before`, with all that belongs to them.
 
+        A dead letter goes when nothing has changed in it since, and never while it is open.
+
         Returns:
             How many entries that were.
         """

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from uuid import UUID
 
-from agentic_prefect.history.keeping import Keeping, Watched
+from agentic_prefect.history.keeping import Keeping
 from agentic_prefect.history.reporting import REPORT_DAYS, report_if_due, report_now
+from agentic_prefect.history.watched import Watched
 from agentic_prefect.history.writer import HistoryWriter
 from agentic_prefect.models.history import ReportEntry
 from agentic_prefect.observers.history import HistoryObserver

@@ -23,6 +23,7 @@ COMMANDS: Final = (
     ("resume", "resume:resume", PLANS, "Go on from a run that has ended: only what is unfinished or changed is paid."),
     ("rerun", "resume:rerun", PLANS, "Do one task of a run again, and everything that comes after it."),
     ("interventions", "interventions:app", PLANS, "See the questions that wait for people, and answer them."),
+    ("deadletters", "deadletters:app", PLANS, "See the tasks that failed for good, and do them again."),
     ("history", "history:app", PLANS, "Look at earlier runs, and at what went wrong in them."),
     ("failures", "failure_counts:failures", PLANS, "Count the failed attempts of earlier runs."),
     ("deploy", "deploy:deploy", PLANS, "Deploy a plan, with a form of its own, and on a schedule if you like."),

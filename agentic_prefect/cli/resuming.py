@@ -88,7 +88,8 @@ def _require_ended(earlier: RecordedRun, request: Request) -> None:
     state = earlier.state
     name = f"Run {earlier.name!r} ({earlier.run_id})"
     if earlier.has_ended:
-        changed = request.plan or request.point or request.model or request.flags.inputs or request.flags.inputs_file
+        flags = request.flags
+        changed = request.plan or request.point or request.model or flags.policy or flags.inputs or flags.inputs_file
         if state is not None and state.is_completed() and not changed:
             raise UsageError(
                 f"{name} is completed; nothing is left to do. Do a part of it again with `agentic-prefect rerun "

@@ -71,16 +71,18 @@ def _on_connect(connection: Any, _: object) -> None:
 
 
 def _version(connection: Connection) -> int:
-    """The version of the tables that are there; they are made when there are none."""
+    """The version of the tables that are there; what an earlier version did not have is made."""
     # "If not exists" is the database's own word: two processes may come here at the same time.
     connection.execute(CreateTable(VERSION, if_not_exists=True))
     found = connection.scalar(select(VERSION.c.version))
-    if found is not None:
-        return _upgraded(connection, int(found))
+    if found is not None and found >= SCHEMA_VERSION:
+        return int(found)
     for table in METADATA.sorted_tables:
         connection.execute(CreateTable(table, if_not_exists=True))
         for index in table.indexes:
             connection.execute(CreateIndex(index, if_not_exists=True))
+    if found is not None:
+        return _upgraded(connection, int(found))
     with suppress(IntegrityError), connection.begin_nested():
         connection.execute(insert(VERSION), {"version": SCHEMA_VERSION})
     return SCHEMA_VERSION
@@ -88,10 +90,8 @@ def _version(connection: Connection) -> int:
 
 def _upgraded(connection: Connection, found: int) -> int:
     """The version of the tables once they have every column that was added since."""
-    if found >= SCHEMA_VERSION:
-        return found
     for version in range(found + 1, SCHEMA_VERSION + 1):
-        for column in ADDED[version]:
+        for column in ADDED.get(version, ()):
             # Another process may be about the same; then it is there already.
             with suppress(OperationalError, ProgrammingError), connection.begin_nested():
                 kind = column.type.compile(connection.dialect)

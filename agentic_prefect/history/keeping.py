@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from agentic_prefect.errors import ErrorCode, SubPlanFailed
 from agentic_prefect.history.ids import entry_id
+from agentic_prefect.history.letters import MAX_MESSAGE_CHARS, Letters
 from agentic_prefect.history.pages import Pages
+from agentic_prefect.history.watched import Watched
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import (
     Event,
@@ -17,6 +18,7 @@ from agentic_prefect.models.events import (
     PlanCompleted,
     PlanFailed,
     PlanStarted,
+    TaskDeadLettered,
     TaskEventBase,
     TaskFailed,
     TaskFallback,
@@ -33,7 +35,6 @@ from agentic_prefect.models.history import (
     RunEntry,
     TaskEntry,
 )
-from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.policy import Continue
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.task import AgentTask
@@ -41,24 +42,6 @@ from agentic_prefect.models.usage import Usage
 from agentic_prefect.plans.progress import split_name
 from agentic_prefect.policies.failure import action_after
 from agentic_prefect.ports import HistoryStore
-
-MAX_MESSAGE_CHARS = 2_000
-"""A longer message of an error is cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A run whose events are kept."""
-
-    plan: Plan
-    """With every task's effective fields."""
-    run_id: str
-    lineage: str
-    rehearsal: bool = False
-    whole_plan: bool = True
-    """False for a single task in somebody's own flow, which may be called several times in one run."""
-    clean: Callable[[str], str] = str
-    """Takes out of a text what must not be kept."""
 
 
 class Keeping:
@@ -71,7 +54,8 @@ class Keeping:
 
     def __init__(self, watched: Watched, open_store: Callable[[], HistoryStore]) -> None:
         self._watched = watched
-        self._pages = Pages(open_store, watched.run_id if watched.whole_plan else "")
+        self._pages = Pages(open_store, watched.run_id if watched.whole_plan else "", watched.lineage)
+        self._letters = Letters(watched, self._pages)
         self._heard: deque[Event] = deque()
         self._tasks = {task.id: task for task in watched.plan.tasks}
         self._ids: dict[str, str] = {}
@@ -106,6 +90,9 @@ class Keeping:
                 self._add_failure(event, event.error, event.attempt, "model" if event.model else "retry")
             case TaskOutputAvailable():
                 self._hear_output(event)
+                self._letters.resolve((event.task_id, *self._stands_in_for.get(event.task_id, ())), event)
+            case TaskDeadLettered():
+                self._letters.add(event)
             case TaskFailed():
                 self._hear_failed(event)
             case TaskSkipped():
@@ -124,7 +111,11 @@ class Keeping:
         run = self._pages.get(RunEntry, event.run_id)
         if run is None:
             run = RunEntry(
-                id=event.run_id, parent_run_id=event.parent_run_id, at=event.at, updated_at=event.at, **self._part()
+                id=event.run_id,
+                parent_run_id=event.parent_run_id,
+                at=event.at,
+                updated_at=event.at,
+                **self._watched.part(),
             )
         if isinstance(event, PlanStarted):
             self._put(run, event, status=RUNNING, reason="", tasks=event.tasks, ended_at=None, duration_s=None)
@@ -138,6 +129,8 @@ class Keeping:
             duration_s=event.elapsed_s,
             usage=self._pages.spent_before + event.usage,
         )
+        if isinstance(event, PlanCompleted):
+            self._letters.resolve_rest(event)
         for failure in self._failures_of():
             if failure.recovered is None:
                 self._put(failure, event, recovered=False)
@@ -224,7 +217,7 @@ class Keeping:
             message=clean(error.message[:MAX_MESSAGE_CHARS]),
             context={name: value for name, value in facts.items() if value is not None},
             resolution=resolution,
-            **self._part(),
+            **self._watched.part(),
         )
         self._put(failure, event)
         self._failures.setdefault(event.task_id, []).append(failure.id)
@@ -260,7 +253,7 @@ class Keeping:
             kind=declared.kind,
             agent=declared.agent,
             composite=declared.kind == "plan" or (declared.for_each is not None and event.task_id == declared.id),
-            **self._part(),
+            **self._watched.part(),
         )
 
     def _declared(self, event: TaskEventBase) -> AgentTask:
@@ -274,15 +267,6 @@ class Keeping:
     def _failed_within(self, task_id: str) -> list[str]:
         """Of a task and its items those that have failed."""
         return [name for name in self._failures if task_id in (name, split_name(name)[0])]
-
-    def _part(self) -> dict[str, Any]:
-        watched = self._watched
-        return {
-            "run_id": watched.run_id,
-            "lineage": watched.lineage,
-            "plan": watched.plan.name,
-            "rehearsal": watched.rehearsal,
-        }
 
 
 def _status_of(event: PlanCompleted | PlanFailed | PlanCancelled) -> PlanStatus:

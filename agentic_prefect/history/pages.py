@@ -1,10 +1,10 @@
 """The entries of one run on their way into a store."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from agentic_prefect.models.history import AnyEntry, EntryT, HistoryQuery, RunEntry, TaskEntry
+from agentic_prefect.models.history import AnyEntry, DeadLetterEntry, EntryT, HistoryQuery, RunEntry, TaskEntry
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import HistoryStore
 
@@ -18,10 +18,11 @@ class Pages:
         open_store: Gives the store, when it is needed first.
         run_id: The run that is looked for there: one that is run again (Retry in the UI) goes on with what it finds.
             Empty for what is no run of a plan.
+        lineage: The work whose dead letters are looked for there.
     """
 
-    def __init__(self, open_store: Callable[[], HistoryStore], run_id: str) -> None:
-        self._open_store, self._run_id = open_store, run_id
+    def __init__(self, open_store: Callable[[], HistoryStore], run_id: str, lineage: str = "") -> None:
+        self._open_store, self._run_id, self._lineage = open_store, run_id, lineage
         self._entries: dict[_Place, AnyEntry] = {}
         self._stored: set[_Place] = set()
         self._unsaved: dict[_Place, None] = {}
@@ -38,6 +39,10 @@ class Pages:
     def earlier(self, entry_id: str) -> TaskEntry | None:
         """What became of a task in an earlier pass of the run."""
         return self._earlier.get(entry_id)
+
+    def letters(self) -> Sequence[DeadLetterEntry]:
+        """The dead letters of this work, as they are now."""
+        return [entry for entry in self._entries.values() if isinstance(entry, DeadLetterEntry)]
 
     def put(self, entry: AnyEntry, at: datetime, **changes: Any) -> None:
         """Note an entry with its changes, to be written with the next `save`."""
@@ -56,8 +61,10 @@ class Pages:
         store = self._open_store()
         run = store.get(RunEntry, self._run_id)
         tasks = store.find(TaskEntry, HistoryQuery(run_id=self._run_id, rehearsals=True))
+        letters = store.find(DeadLetterEntry, HistoryQuery(lineage=self._lineage, rehearsals=True))
         self._earlier = {task.id: task for task in tasks}
-        self._entries = {(type(entry), entry.id): entry for entry in (*tasks, *([run] if run else []))}
+        found: tuple[AnyEntry, ...] = (*tasks, *letters, *([run] if run else []))
+        self._entries = {(type(entry), entry.id): entry for entry in found}
         self._stored = set(self._entries)
         self.spent_before = run.usage if run else Usage()
         self._is_known = True

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from agentic_prefect.models.history import AnyEntry, EntryT, FailureEntry, ReportEntry, RunEntry, TaskEntry
+from agentic_prefect.models.history import (
+    AnyEntry,
+    DeadLetterEntry,
+    EntryT,
+    FailureEntry,
+    ReportEntry,
+    RunEntry,
+    TaskEntry,
+)
 from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.usage import Usage
 
@@ -13,6 +21,7 @@ NAMES: Mapping[type[AnyEntry], str] = {
     RunEntry: "run",
     TaskEntry: "task",
     FailureEntry: "failure",
+    DeadLetterEntry: "dead letter",
     ReportEntry: "report",
 }
 """What an entry is called in messages."""
@@ -36,6 +45,8 @@ def row_of(entry: AnyEntry) -> dict[str, Any]:
         row["status"] = str(row["status"])
     if "context" in row:
         row["context"] = json.dumps(row["context"], ensure_ascii=False)
+    if isinstance(entry, DeadLetterEntry):
+        row["errors"] = json.dumps([each.model_dump(mode="json") for each in entry.errors], ensure_ascii=False)
     return row
 
 
@@ -55,4 +66,6 @@ def entry_of(kind: type[EntryT], row: Mapping[str, Any]) -> EntryT:
         content["prompt"] = None if prompt["id"] is None else prompt
     if "context" in content:
         content["context"] = json.loads(content["context"])
+    if "errors" in content:
+        content["errors"] = json.loads(content["errors"])
     return kind.model_validate(content)

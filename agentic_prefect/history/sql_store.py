@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.history.database import location, open_engine
 from agentic_prefect.history.rows import NAMES, entry_of, row_of
-from agentic_prefect.history.tables import FAILURES, INSERTS, REPORTS, RUNS, TABLES, TASKS, UPDATES
+from agentic_prefect.history.tables import DEAD_LETTERS, FAILURES, INSERTS, REPORTS, RUNS, TABLES, TASKS, UPDATES
 from agentic_prefect.models.history import (
     ANY,
     NONE,
@@ -161,7 +161,7 @@ class SqlHistory:
         }
 
     def prune(self, before: datetime) -> int:
-        """Remove the runs in which nothing has changed since `before`, with all that belongs to them.
+        """Remove the runs in which nothing has changed since `before`, with all that belongs to them but open letters.
 
         Returns:
             How many entries that were.
@@ -180,6 +180,10 @@ class SqlHistory:
             for table in (FAILURES, TASKS, RUNS):
                 old = table.c.run_id.not_in(select(kept.c.run_id))
                 removed += connection.execute(delete(table).where(table.c.updated_at < before, old)).rowcount
+            seen_to = DEAD_LETTERS.c.status != "open"
+            removed += connection.execute(
+                delete(DEAD_LETTERS).where(DEAD_LETTERS.c.updated_at < before, seen_to)
+            ).rowcount
             removed += connection.execute(delete(REPORTS).where(REPORTS.c.at < before)).rowcount
         return removed
 

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from agentic_prefect.models.history import AnyEntry, FailureEntry, ReportEntry, RunEntry, TaskEntry
+from agentic_prefect.models.history import AnyEntry, DeadLetterEntry, FailureEntry, ReportEntry, RunEntry, TaskEntry
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """To be raised with every change of the tables; a file of each version is kept with the tests."""
 
 METADATA = MetaData()
@@ -136,6 +136,21 @@ FAILURES = _of_run(
     Column("recovered", Boolean),
 )
 
+DEAD_LETTERS = _of_run(
+    "dead_letters",
+    Column("task_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("agent", Text),
+    Column("status", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("errors", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("resolved_by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+)
+
 REPORTS = _entry(
     "reports",
     Column("failures", Integer, nullable=False),
@@ -143,12 +158,13 @@ REPORTS = _entry(
 )
 
 ADDED: Mapping[int, tuple[Column[Any], ...]] = {2: (TASKS.c.verdict, TASKS.c.verdict_ratio)}
-"""The columns that came with each version of the tables."""
+"""The columns that came with each version of the tables; version 3 brought a table of its own."""
 
 TABLES: Mapping[type[AnyEntry], Table] = {
     RunEntry: RUNS,
     TaskEntry: TASKS,
     FailureEntry: FAILURES,
+    DeadLetterEntry: DEAD_LETTERS,
     ReportEntry: REPORTS,
 }
 

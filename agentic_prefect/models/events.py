@@ -131,6 +131,15 @@ class TaskFallback(TaskEventBase):
     """The task that is tried in its place."""
 
 
+class TaskDeadLettered(TaskEventBase):
+    """A task failed for good and nothing stands in for it: somebody has to see to it."""
+
+    name: Literal["agentic.task.dead_lettered"] = "agentic.task.dead_lettered"
+    attempts: int
+    error: TaskError
+    """Its history has every attempt, those of fallbacks included."""
+
+
 class InterventionEventBase(TaskEventBase):
     """What every event of a question to a person carries."""
 
@@ -202,6 +211,7 @@ Event = Annotated[
     | TaskExhausted
     | TaskSkipped
     | TaskFallback
+    | TaskDeadLettered
     | InterventionRequested
     | InterventionVoted
     | InterventionResolved

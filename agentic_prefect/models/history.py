@@ -127,6 +127,49 @@ class FailureEntry(RunPart):
         return self.prompt.id if self.prompt else None
 
 
+LetterStatus = Literal["open", "resolved", "discarded"]
+"""`open`: somebody has to see to it. `resolved`: a later run of the same work did without the failure. `discarded`:
+somebody said that nothing is to be done."""
+
+
+class LostAttempt(Frozen):
+    """One of the attempts that came to nothing."""
+
+    task_id: str
+    """The task, the item of it, or the fallback that was tried in its place."""
+    attempt: int | None = None
+    """Counted from 1; `None` when it is not known."""
+    at: AwareDatetime
+    code: str
+    type: str
+    message: str
+    model: str | None = None
+
+
+class DeadLetterEntry(RunPart):
+    """A task that failed for good, with nothing standing in for it: work that is lost until somebody sees to it.
+
+    There is one for each task of a lineage; its run is the latest one in which the task failed.
+    """
+
+    task_id: str
+    kind: str = "agent"
+    agent: str | None = None
+    status: LetterStatus = "open"
+    code: str
+    """The final error's code."""
+    type: str
+    message: str
+    errors: tuple[LostAttempt, ...] = ()
+    """Every attempt in that run, fallbacks' included, oldest first."""
+    times: int = Field(default=1, ge=1)
+    """In how many runs of the lineage it failed for good."""
+    resolved_by: str = ""
+    """The run that did without the failure; empty while there is none."""
+    comment: str = ""
+    """Why it was discarded."""
+
+
 class ReportEntry(Entry):
     """A report on patterns in the history."""
 
@@ -136,7 +179,7 @@ class ReportEntry(Entry):
     """Markdown."""
 
 
-AnyEntry = RunEntry | TaskEntry | FailureEntry | ReportEntry
+AnyEntry = RunEntry | TaskEntry | FailureEntry | DeadLetterEntry | ReportEntry
 EntryT = TypeVar("EntryT", bound=AnyEntry)
 
 

@@ -14,6 +14,7 @@ from agentic_prefect.models.events import (
     PlanCompleted,
     PlanFailed,
     PlanStarted,
+    TaskDeadLettered,
     TaskExhausted,
     TaskFailed,
     TaskFallback,
@@ -101,7 +102,14 @@ def _question_line(
 
 
 _TaskEvent = (
-    TaskStatusChanged | TaskRetrying | TaskOutputAvailable | TaskFailed | TaskExhausted | TaskSkipped | TaskFallback
+    TaskStatusChanged
+    | TaskRetrying
+    | TaskOutputAvailable
+    | TaskFailed
+    | TaskExhausted
+    | TaskSkipped
+    | TaskFallback
+    | TaskDeadLettered
 )
 
 
@@ -132,6 +140,10 @@ def _task_line(event: _TaskEvent) -> tuple[int, str]:
             return logging.INFO, f"Task {event.task_id!r}: skipped, {_cut(event.reason)}"
         case TaskFallback():
             return logging.WARNING, f"Task {event.task_id!r}: {event.fallback_id!r} is tried in its place"
+        case TaskDeadLettered():
+            return logging.ERROR, (
+                f"Task {event.task_id!r} is lost: nothing stands in for it. See `agentic-prefect deadletters list`"
+            )
         case _:
             assert_never(event)
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from agentic_prefect.models.policy import Continue
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.plans.expressions import ExpressionError, Scope, evaluate
@@ -10,7 +9,7 @@ from agentic_prefect.plans.progress import (
     Blueprint,
     Progress,
 )
-from agentic_prefect.plans.views import Views, final_action
+from agentic_prefect.plans.views import Views, is_lost
 
 MOST_TOLD = 5
 """How many failures are told one by one."""
@@ -33,17 +32,8 @@ def plan_status(blueprint: Blueprint, progress: Progress) -> tuple[PlanStatus, s
 
 
 def uncovered_failures(blueprint: Blueprint, progress: Progress) -> tuple[str, ...]:
-    """The tasks whose failure counts, in the plan's order. A fallback's own failure is that of the task it serves."""
-    return tuple(
-        task.id
-        for task in blueprint.plan.tasks
-        if (result := progress.results.get(task.id)) is not None
-        and result.status is TaskStatus.FAILED
-        and task.id not in progress.covers
-        and task.id not in progress.tolerated
-        and not isinstance(final_action(blueprint, task.id, result), Continue)
-        and not blueprint.graph.fallback_for.get(task.id)
-    )
+    """The tasks whose failure counts, in the plan's order."""
+    return tuple(task.id for task in blueprint.plan.tasks if is_lost(blueprint, progress, task.id))
 
 
 def told(result: PlanResult) -> str:

@@ -224,7 +224,24 @@ class ShowDecided:
     """Why the question is no longer asked; empty when it was answered."""
 
 
-Action = StartNode | ShowSkipped | ShowFanOut | ShowJoined | ShowFallback | CancelRunning | AskPerson | ShowDecided
+@dataclass(frozen=True, slots=True)
+class ShowLost:
+    """Make visible that a task failed for good and nothing stands in for it."""
+
+    result: TaskResult
+
+
+Action = (
+    StartNode
+    | ShowSkipped
+    | ShowFanOut
+    | ShowJoined
+    | ShowFallback
+    | CancelRunning
+    | AskPerson
+    | ShowDecided
+    | ShowLost
+)
 
 
 def item_name(task_id: str, index: int) -> str:

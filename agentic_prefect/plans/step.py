@@ -24,11 +24,12 @@ from agentic_prefect.plans.progress import (
     ShowFallback,
     ShowFanOut,
     ShowJoined,
+    ShowLost,
     item_name,
     split_name,
 )
 from agentic_prefect.plans.relations import related, with_error_of
-from agentic_prefect.plans.views import failure_action, final_action
+from agentic_prefect.plans.views import failure_action, final_action, is_lost
 from agentic_prefect.policies.failure import is_critical
 
 
@@ -116,12 +117,19 @@ class Step(Places):
         """Work through everything that follows, fill the free places, and hand over."""
         while self._newly_settled:
             task_id = self._newly_settled.popleft()
+            self._tell_if_lost(task_id)
             self._close_unneeded_fallbacks(task_id)
             self._continue_chains(task_id)
             for dependent in self._blueprint.graph.dependents.get(task_id, ()):
                 self._consider(dependent)
         self._fill_places()
         return self._progress, tuple(self._actions)
+
+    def _tell_if_lost(self, task_id: str) -> None:
+        """Whoever stopped the plan knows what it left undone; any other failure without a remedy is to be seen to."""
+        halt = self._progress.halt
+        if not (halt and halt.cancelled) and is_lost(self._blueprint, self._progress, task_id):
+            self._actions.append(ShowLost(self._progress.results[task_id]))
 
     # What a task does when its predecessors are settled
 

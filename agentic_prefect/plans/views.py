@@ -22,6 +22,22 @@ def final_action(blueprint: Blueprint, task_id: str, result: TaskResult) -> Last
     return None if action is None else last_action(action)
 
 
+def is_lost(blueprint: Blueprint, progress: Progress, task_id: str) -> bool:
+    """Whether a task failed, nothing stands in for it, and nobody said that the plan may do without.
+
+    A fallback's own failure is that of the task it serves.
+    """
+    result = progress.results.get(task_id)
+    return (
+        result is not None
+        and result.status is TaskStatus.FAILED
+        and task_id not in progress.covers
+        and task_id not in progress.tolerated
+        and not isinstance(final_action(blueprint, task_id, result), Continue)
+        and not blueprint.graph.fallback_for.get(task_id)
+    )
+
+
 class Views(Mapping[str, TaskView]):
     """The tasks of a plan as expressions see them, worked out when one is looked at."""
 

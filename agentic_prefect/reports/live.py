@@ -18,6 +18,7 @@ from agentic_prefect.models.events import (
     PlanCompleted,
     PlanFailed,
     PlanStarted,
+    TaskDeadLettered,
     TaskExhausted,
     TaskFailed,
     TaskFallback,
@@ -131,7 +132,14 @@ def _said(event: InterventionRequested | InterventionVoted | InterventionResolve
 
 
 _TaskEvent = (
-    TaskStatusChanged | TaskRetrying | TaskOutputAvailable | TaskFailed | TaskExhausted | TaskSkipped | TaskFallback
+    TaskStatusChanged
+    | TaskRetrying
+    | TaskOutputAvailable
+    | TaskFailed
+    | TaskExhausted
+    | TaskSkipped
+    | TaskFallback
+    | TaskDeadLettered
 )
 
 
@@ -166,5 +174,7 @@ def _change(old: LiveTask, event: _TaskEvent) -> dict[str, object]:
             return {"reason": event.reason}
         case TaskFallback():
             return {"fallback": event.fallback_id}
+        case TaskDeadLettered():
+            return {}  # its failure has told of it
         case _:
             assert_never(event)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import State
 
-from agentic_prefect.models.events import TaskFallback, TaskSkipped, TaskStatusChanged
+from agentic_prefect.models.events import TaskDeadLettered, TaskFallback, TaskSkipped, TaskStatusChanged
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.plans.progress import (
@@ -21,6 +21,7 @@ from agentic_prefect.plans.progress import (
     ShowFallback,
     ShowFanOut,
     ShowJoined,
+    ShowLost,
     ShowSkipped,
     StartNode,
     split_name,
@@ -79,6 +80,10 @@ class Actions:
                 self._questions.ask(action)
             case ShowDecided(result=result, withdrawn=withdrawn):
                 self._show_decided(result, withdrawn)
+            case ShowLost(result=result):
+                assert result.error is not None
+                place = self._event_place(result.task_id)
+                self._place.notify(TaskDeadLettered(**place, attempts=result.attempts, error=result.error))
             case CancelRunning(reason=reason):
                 self.cancel_all(reason)
             case _:

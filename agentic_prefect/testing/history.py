@@ -8,6 +8,7 @@ from agentic_prefect.models.history import (
     ANY,
     NONE,
     AnyEntry,
+    DeadLetterEntry,
     EntryT,
     FailureEntry,
     HistoryQuery,
@@ -26,6 +27,7 @@ _NAMES: Mapping[type[AnyEntry], str] = {
     RunEntry: "run",
     TaskEntry: "task",
     FailureEntry: "failure",
+    DeadLetterEntry: "dead letter",
     ReportEntry: "report",
 }
 
@@ -87,18 +89,20 @@ class MemoryHistory:
             for entry in self._entries.values()
             if isinstance(entry, RunEntry | TaskEntry) and entry.updated_at >= before
         }
-        old = [
-            place
-            for place, entry in self._entries.items()
-            if (
-                entry.updated_at < before and entry.run_id not in kept
-                if isinstance(entry, RunPart)
-                else entry.at < before
-            )
-        ]
+        old = [place for place, entry in self._entries.items() if _is_old(entry, before, kept)]
         for place in old:
             del self._entries[place]
         return len(old)
+
+
+def _is_old(entry: AnyEntry, before: datetime, kept: set[str]) -> bool:
+    match entry:
+        case DeadLetterEntry():
+            return entry.updated_at < before and entry.status != "open"
+        case RunPart():
+            return entry.updated_at < before and entry.run_id not in kept
+        case _:
+            return entry.at < before
 
 
 def _fits(entry: AnyEntry, wanted: Mapping[str, str], query: HistoryQuery) -> bool:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from agentic_prefect.models.history import FailureEntry, ReportEntry, RunEntry, TaskEntry
+from agentic_prefect.models.history import DeadLetterEntry, FailureEntry, LostAttempt, ReportEntry, RunEntry, TaskEntry
 from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
@@ -88,6 +88,33 @@ def a_failure(number: int = 0, **fields: Any) -> FailureEntry:
     return FailureEntry(**given)
 
 
+def a_letter(number: int = 0, **fields: Any) -> DeadLetterEntry:
+    """A task that failed for good."""
+    given: dict[str, Any] = {
+        "id": f"letter-{number}",
+        "run_id": "run-0",
+        "lineage": "run-0",
+        "plan": "trip",
+        "task_id": "write",
+        "agent": "writer",
+        "at": at(number),
+        "updated_at": at(number),
+        "status": "resolved",
+        "code": "max_retries_exceeded",
+        "type": "MaxRetriesExceededError",
+        "message": "All 2 attempts failed.",
+        "errors": (
+            LostAttempt(task_id="write", attempt=1, at=at(number), code="server", type="ServerFault", message="no"),
+            LostAttempt(task_id="spare", at=at(number), code="refusal", type="Refused", message="No!", model="gpt"),
+        ),
+        "times": 2,
+        "resolved_by": "run-1",
+        "comment": "fine",
+        **fields,
+    }
+    return DeadLetterEntry(**given)
+
+
 def a_report(number: int = 0, **fields: Any) -> ReportEntry:
     """A report."""
     moment = at(number)
@@ -96,4 +123,4 @@ def a_report(number: int = 0, **fields: Any) -> ReportEntry:
     )
 
 
-ONE_OF_EACH = (a_run(), a_task(), a_failure(), a_report())
+ONE_OF_EACH = (a_run(), a_task(), a_failure(), a_letter(), a_report())

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from agentic_prefect.errors import ErrorCode
-from agentic_prefect.history.keeping import Keeping, Watched
+from agentic_prefect.history.keeping import Keeping
+from agentic_prefect.history.watched import Watched
 from agentic_prefect.models.error import ErrorContext, TaskError
 from agentic_prefect.models.events import (
     Event,

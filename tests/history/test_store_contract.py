@@ -7,13 +7,21 @@ from pathlib import Path
 import pytest
 
 from agentic_prefect.history.sql_store import SqlHistory
-from agentic_prefect.models.history import FailureEntry, HistoryQuery, ReportEntry, RunEntry, Summary, TaskEntry
+from agentic_prefect.models.history import (
+    DeadLetterEntry,
+    FailureEntry,
+    HistoryQuery,
+    ReportEntry,
+    RunEntry,
+    Summary,
+    TaskEntry,
+)
 from agentic_prefect.models.history_errors import AlreadyRecorded, NotRecorded, UnknownCondition
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import HistoryStore
 from agentic_prefect.testing.history import MemoryHistory
-from tests.history.samples import ONE_OF_EACH, PROMPT, a_failure, a_report, a_run, a_task, at
+from tests.history.samples import ONE_OF_EACH, PROMPT, a_failure, a_letter, a_report, a_run, a_task, at
 
 MAKERS: dict[str, Callable[[Path], HistoryStore]] = {
     "sql": lambda folder: SqlHistory(f"sqlite:///{folder}/history.db"),
@@ -186,7 +194,9 @@ def test_tokens_are_those_of_both_directions(store: HistoryStore) -> None:
 
 
 def test_old_runs_are_removed_whole(store: HistoryStore) -> None:
-    """A run goes with its tasks and failures when nothing in it has changed since; one that still changes stays."""
+    """A run goes with its tasks and failures when nothing in it has changed since; one that still changes stays, and
+    so does a dead letter that nobody has seen to.
+    """
     # L-45
     store.register(
         a_run(id="old", updated_at=at(10)),
@@ -198,11 +208,15 @@ def test_old_runs_are_removed_whole(store: HistoryStore) -> None:
         a_failure(2, run_id="long", updated_at=at(5)),
         a_task(4, run_id="flow", updated_at=at(10)),
         a_run(id="new", updated_at=at(100)),
+        a_letter(1, run_id="old"),
+        a_letter(2, run_id="old", status="open"),
+        a_letter(3, updated_at=at(200)),
         a_report(1),
         a_report(200),
     )
 
-    assert store.prune(at(100)) == 5
+    assert store.prune(at(100)) == 6
+    assert {letter.id for letter in store.find(DeadLetterEntry)} == {"letter-2", "letter-3"}
     assert {run.id for run in store.find(RunEntry)} == {"long", "new"}
     assert {task.id for task in store.find(TaskEntry)} == {"task-2", "task-3"}
     assert [failure.id for failure in store.find(FailureEntry)] == ["failure-2"]

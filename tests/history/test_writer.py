@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agentic_prefect.history.keeping import Keeping, Watched
+from agentic_prefect.history.keeping import Keeping
+from agentic_prefect.history.watched import Watched
 from agentic_prefect.history.writer import HistoryWriter
 from agentic_prefect.models.events import PlanCompleted, PlanStarted
 from agentic_prefect.models.history import AnyEntry, RunEntry

@@ -29,6 +29,10 @@ LINES = [
     ),
     (logging.WARNING, "Task 'write': no attempts are left after 3 attempts"),
     (logging.WARNING, "Task 'write': 'write_short' is tried in its place"),
+    (
+        logging.ERROR,
+        "Task 'write' is lost: nothing stands in for it. See `agentic-prefect deadletters list`",
+    ),
     (logging.INFO, "Task 'translate': skipped, it needs 'write', which failed"),
     (
         logging.WARNING,

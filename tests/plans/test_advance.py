@@ -8,7 +8,7 @@ import pytest
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.plans.outcome import plan_status
-from agentic_prefect.plans.progress import TimeUp
+from agentic_prefect.plans.progress import ShowLost, TimeUp
 from agentic_prefect.testing.builders import make_plan
 from tests.plans.simulation import Simulation, seen_input, simulate
 
@@ -400,3 +400,36 @@ def test_a_halted_plan_is_stopped_when_its_time_is_up() -> None:
 
     assert run.statuses() == {"x": "failed", "y": "cancelled", "z": "skipped"}
     assert "its policy is to abort" in plan_status(run.blueprint, run.progress)[1]
+
+
+LOST = [
+    ("a failure that nothing covers", make_plan(a("x"), a("y", depends_on="x")), {"x": "!refusal"}, ["x"]),
+    ("what was let pass is not", make_plan(a("x", on_failure="continue")), {"x": "!refusal"}, []),
+    ("what a fallback stands in for is not", COVERED, {"write": "!refusal"}, []),
+    ("a chain is lost once", CHAIN, {"p": "!refusal", "f1": "!server", "f2": "!server"}, ["p"]),
+    (
+        "a chain that may fail is not",
+        make_plan(a("p", on_failure={"fallback": ["f"], "then": "continue"}), a("f")),
+        {"p": "!refusal", "f": "!server"},
+        [],
+    ),
+    ("a fan-out is lost as a whole", FANNED, {"list": [1, 2], "each[0]": "!refusal", "each[1]": "!server"}, ["each"]),
+    ("what halts the plan is", make_plan(a("x", critical=True), a("y", after="x")), {"x": "!server"}, ["x"]),
+]
+
+
+@pytest.mark.parametrize(("plan", "script", "expected"), [row[1:] for row in LOST], ids=[row[0] for row in LOST])
+def test_what_is_lost_is_said_once(plan: Plan, script: dict[str, Any], expected: list[str]) -> None:
+    """A task that failed for good and that nothing stands in for is a dead letter; all others are not."""  # A-Q1
+    run = simulate(plan, script)
+
+    assert [action.result.task_id for action in run.actions if isinstance(action, ShowLost)] == expected
+
+
+def test_a_person_who_stops_a_plan_leaves_nothing_to_be_seen_to() -> None:
+    """The failed task whose fallback was cut off is not lost: whoever cancelled knows what is left undone."""
+    plan = make_plan(a("p", on_failure={"fallback": ["f"]}), a("f"))
+    run = simulate(plan, {"p": "!server"}, stop_after=1)
+
+    assert run.statuses() == {"p": "failed", "f": "cancelled"}
+    assert not any(isinstance(action, ShowLost) for action in run.actions)

@@ -84,7 +84,11 @@ async def test_exhaustion(bench: Bench) -> None:
     assert failure.error.cause is not None
     assert (failure.error.type, failure.attempts, failure.error.cause.message) == ("MaxRetriesExceededError", 3, "2")
     assert [error.message for error in failure.error.history] == ["0", "1", "2"]
-    assert bench.observer.names("x")[-2:] == ["agentic.task.failed", "agentic.task.exhausted"]
+    assert bench.observer.names("x")[-3:] == [
+        "agentic.task.failed",
+        "agentic.task.exhausted",
+        "agentic.task.dead_lettered",
+    ]
 
 
 async def test_timeouts_grow(bench: Bench) -> None:
