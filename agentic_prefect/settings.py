@@ -1,5 +1,6 @@
 """Settings, from the environment and from Prefect's profiles. The only place that reads the environment."""
 
+import getpass
 import os
 import socket
 from collections.abc import Mapping
@@ -107,6 +108,14 @@ class AgenticSettings(PrefectBaseSettings):
         """The part that takes part in the nearest-wins order of policies."""
         given = {name: value for name in PolicyFields.model_fields if (value := getattr(self, name)) is not None}
         return PolicyFields(**given)
+
+
+def user_name() -> str:
+    """Who uses this process, as the system knows them; empty when it does not."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
 
 
 def environment() -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Final
 
 from agentic_prefect.prompting.registry import FROM_CODE, PromptRegistry, default_registry
-from agentic_prefect.prompting.release_log import FILE, ReleaseFile
+from agentic_prefect.prompting.release_log import FILE, ReleaseFile, ReleaseLog
 from agentic_prefect.prompting.sources import CodeSource
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.settings import AgenticSettings
@@ -41,7 +41,7 @@ def prompt_folders(base_dir: Path | None = None) -> tuple[Path, ...]:
     return (*(folder for folder in beside if folder.is_dir()), *AgenticSettings().prompts)
 
 
-def release_file(base_dir: Path | None = None) -> ReleaseFile | None:
+def release_log(base_dir: Path | None = None) -> ReleaseLog | None:
     """Where it is kept which versions are in use: in the nearest folder with templates; `None` when there is none.
 
     Args:
@@ -68,7 +68,7 @@ def open_prompts(base_dir: Path | None = None) -> PromptRegistry:
 
         registry.add(PrefectPrompts(), precedence=FROM_PREFECT)
     registry.add(_code, precedence=FROM_CODE)
-    log = release_file(base_dir)
+    log = release_log(base_dir)
     if log is not None:
         registry.follow(log)
     return registry

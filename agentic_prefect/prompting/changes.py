@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from difflib import unified_diff
 from itertools import pairwise
 
+from agentic_prefect.prompting.front_matter import written_template
 from agentic_prefect.prompting.program import Program
 from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.prompting.versions import parse_version
-from agentic_prefect.prompting.writing import template_text
 
 
 def diff(before: PromptTemplate, after: PromptTemplate, *, context_lines: int = 3) -> str:
@@ -20,8 +20,8 @@ def diff(before: PromptTemplate, after: PromptTemplate, *, context_lines: int = 
         context_lines: How many lines around each change are shown.
     """
     lines = unified_diff(
-        template_text(before).splitlines(),
-        template_text(after).splitlines(),
+        written_template(before).splitlines(),
+        written_template(after).splitlines(),
         before.reference,
         after.reference,
         n=context_lines,

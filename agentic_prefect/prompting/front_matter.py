@@ -64,7 +64,8 @@ def field_lines(text: str, *, origin: str) -> Mapping[tuple[str | int, ...], int
 
 def written_template(template: PromptTemplate) -> str:
     """The text of a file that holds a template; `read_template` gives the same template back."""
-    fields = template.model_dump(mode="json", exclude_defaults=True, exclude={"source", "origin", "first_line"})
+    # What is set counts, also where it is the default: a variable with `default: null` need not be given.
+    fields = template.model_dump(mode="json", exclude_unset=True, exclude={"source", "origin", "first_line"})
     ordered = {"id": template.id, "version": template.version, **fields}
     if template.name == template.id:
         ordered.pop("name", None)

@@ -145,3 +145,11 @@ def test_what_is_written_is_read_back() -> None:
 
     assert again.model_copy(update={"first_line": template.first_line}) == template
     assert written_template(PromptTemplate(id="t", source="Hi")) == "---\nid: t\nversion: 1.0.0\n---\nHi"
+
+
+def test_default_of_null_is_written() -> None:
+    """A variable that need not be given is not asked for after it was written and read."""
+    template = read_template("---\nid: a\nvariables:\n  x: {default: null}\n---\n{{ x }}!\n", origin="a.j2")
+    again = read_template(written_template(template), origin="a.j2")
+
+    assert (again.hash, again.variables["x"].is_required) == (template.hash, False)

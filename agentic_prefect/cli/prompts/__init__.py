@@ -13,6 +13,11 @@ COMMANDS: Final = (
     ("render", "render:render", "Make a prompt from a template and data. Nothing is sent to a model."),
     ("lint", "lint:lint", "Look templates over and report everything that is wrong, by line."),
     ("test", "test:run_tests", "Run the tests that templates carry. Nothing is sent to a model."),
+    ("diff", "diff:diff", "Show what changed from one version of a template to another."),
+    ("history", "history:history", "Show what became of a template: its versions and releases, by whom and why."),
+    ("rollout", "rollout:rollout", "Try a version of a template on a share of the work, or make it the one in use."),
+    ("rollback", "rollback:rollback", "Take back the version that is tried, or go back to the version before."),
+    ("stats", "stats:stats", "Show how the versions of a template have done, and what would make it better."),
 )
 
 app = App(name="prompts", help="See, write, check and try prompt templates.", help_format="plaintext")
