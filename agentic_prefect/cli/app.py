@@ -28,6 +28,7 @@ COMMANDS: Final = (
     ("failures", "failure_counts:failures", PLANS, "Count the failed attempts of earlier runs."),
     ("deploy", "deploy:deploy", PLANS, "Deploy a plan, with a form of its own, and on a schedule if you like."),
     ("schedule", "schedule:app", PLANS, "See and change when deployments run by themselves."),
+    ("automations", "automations:app", PLANS, "Have the server act on what happens in runs of plans."),
     ("plans", "plans:app", PLANS, "Keep plans on the Prefect server, in versions."),
     ("prompts", "prompts:app", PLANS, "See, write, check and try prompt templates."),
     ("prune", "prune:prune", SETUP, "Remove what old runs left behind: results, artifacts, history."),

@@ -12,6 +12,7 @@ from agentic_prefect.cli.server import ask_server, has_server, require_server
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.timing_flags import TimingFlags
 from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.hosting.automations import install_zombies_unless_there
 from agentic_prefect.hosting.deploying import SLUG, Collision, Deployed, Wish, deploy
 from agentic_prefect.hosting.timing import Timing, cron, interval, rrule
 from agentic_prefect.models.plan import Plan
@@ -71,7 +72,10 @@ def launch(request: Request) -> None:
         model=request.model,
         working_dir=request.working_dir,
     )
-    _tell(wish, ask_server(deploy(wish)), is_new=is_new)
+    made = ask_server(deploy(wish))
+    # A run whose machine is gone would stay Running for ever: nobody is left to say otherwise.
+    ask_server(install_zombies_unless_there())
+    _tell(wish, made, is_new=is_new)
 
 
 def require_lasting_server() -> None:

@@ -1,0 +1,69 @@
+"""`automations`: what is typed, and what is said."""
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("automations")]
+
+
+def test_without_a_block_only_what_tells_nobody_is_installed(cli: Command) -> None:
+    """Runs whose process is gone are watched for, and the rest is named."""
+    done = cli("automations", "install")
+    listed = json.loads(cli("automations", "list", "-f", "json").out)
+
+    assert done.out.splitlines() == [
+        "Installed 'zombies'.",
+        "Left out, for want of `--notify TYPE/NAME`: failed, partial-failure, budget-exceeded, waiting.",
+    ]
+    assert "zombies" in [each["name"] for each in listed]
+    assert "zombies" in cli("automations", "list").out
+
+
+def test_deploying_watches_for_zombies_and_plans_can_be_chained(tmp_path: Path, cli: Command) -> None:
+    """`deploy` installs what ends lost runs; a chain is installed, listed and removed by its name."""
+    # CT-09
+    names = [f"{which}-{uuid.uuid4().hex[:8]}" for which in ("gather", "letter")]
+    for name in names:
+        (tmp_path / "plan.yaml").write_text(
+            f"name: {name}\ninputs: {{topic: {{type: string, default: tea}}}}\ntasks: [{{id: a, description: x}}]\n"
+        )
+        cli("deploy", tmp_path / "plan.yaml")
+    installed = {each["name"] for each in json.loads(cli("automations", "list", "-f", "json").out)}
+    wrong = cli("automations", "chain", *names, "--input", "topi=tea")
+    chained = cli("automations", "chain", *names, "--input", "topic=rain")
+    circle = cli("automations", "chain", names[0], names[0])
+    name = f"{names[1]} after {names[0]}"
+    listed = {each["name"] for each in json.loads(cli("automations", "list", "-f", "json").out)}
+    removed, again = cli("automations", "remove", name), cli("automations", "remove", name)
+
+    assert "zombies" in installed
+    assert wrong.code == 2
+    assert "Did you mean 'topic'?" in wrong.err
+    assert chained.out == f"Installed {name!r}.\n"
+    assert "would run for ever after itself" in circle.err
+    assert name in listed
+    assert removed.out == f"Removed the automation {name!r}.\n"
+    assert again.code == 2
+    assert f"No automation {name!r} was installed from here." in again.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("waiting",), "with `--notify TYPE/NAME`"),
+        (("waiting", "--notify", "slack-webhook/nobody"), "no notification block 'slack-webhook/nobody'"),
+        (("zombies", "--zombie-after", "5s"), "0:00:05 is too short"),
+        (("zombies", "--zombie-after", "soon"), "'soon' is no length of time"),
+    ],
+)
+def test_what_is_wrong_is_told(arguments: tuple[str, ...], message: str, cli: Command) -> None:
+    """A missing block, one that is not there, a time that is none."""
+    done = cli("automations", "install", *arguments)
+
+    assert done.code == 2
+    assert message in done.err
