@@ -84,6 +84,8 @@ class Assembly:
             stop=self._stop,
             gate=self.gate,
             renew_key=self.renew_key,
+            allow=self._ledgers.allow,
+            limits=self._ledgers.limits,
             disclosure=self.disclosure,
         )
 

@@ -21,6 +21,7 @@ from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.llm.rehearsal import RehearsalModel, RehearsalModels, parse_fault
 from agentic_prefect.llm.throttle import Throttle, ThrottledModels
 from agentic_prefect.llm.turns import CountedModels, Turns
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import RenderedPrompt
@@ -147,6 +148,17 @@ class Ledgers:
         if key not in self._by_task:
             self._by_task[key] = Ledger(task.budget, scope=f"task {task.id!r}", parent=plan_ledger)
         return self._by_task[key]
+
+    def allow(self, task: AgentTask, run_id: str, more: Budget) -> None:
+        """Let so much more be spent for a task that its budget, or one around it, has stopped."""
+        ledger = self._by_task.get((run_id, task.id)) or self._by_run.get(run_id)
+        if ledger is not None:
+            ledger.allow(more)
+
+    def limits(self, run_id: str) -> Budget | None:
+        """The limits of a run at this moment; `None` when nothing was spent from them."""
+        ledger = self._by_run.get(run_id)
+        return ledger and ledger.budget
 
 
 class PaidRunner:

@@ -64,6 +64,7 @@ def respond(
     comment: Annotated[str, Parameter(name=("--comment", "-c"))] = "",
     secret_block: str = "",
     credentials: Annotated[bool, Parameter(negative=())] = False,
+    more: str = "",
     by: str = "",
 ) -> None:
     """Answer a question. Without `--decision` a terminal asks for everything.
@@ -78,6 +79,7 @@ def respond(
         secret_block: For retry: the Prefect Secret block that holds a new key. Never the key itself.
         credentials: For retry, and what is decided unless it is said otherwise: read a new key, at a terminal without
             showing it, and save it as a Secret block, that of `--secret-block` where it is given.
+        more: For retry of a task that its budget stopped: how much more may be spent, such as usd=0.50.
         by: Who decides; your user's name unless it is given.
     """
     # Loaded here, as in the other commands: Prefect takes a second.
@@ -93,6 +95,7 @@ def respond(
             input,
             secret_block,
             by or questions.user(),
+            more,
         )
         if credentials:
             answer = questions.with_credentials(found, answer)

@@ -19,7 +19,7 @@ from rich.table import Table
 from agentic_prefect.cli.server import ServerUnreachable, require_server
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.interventions import inbox, keys
-from agentic_prefect.interventions.forms import description, may_need_key
+from agentic_prefect.interventions.forms import description, may_need_budget, may_need_key
 from agentic_prefect.interventions.inbox import Waiting
 from agentic_prefect.models.intervention import Intervention
 from agentic_prefect.plans.answers import MAX_ANSWER_CHARS, Answer, AnswerRefused, decision_from
@@ -179,8 +179,11 @@ async def conversation(
             secret = await keep(SecretStr(typed))
         else:
             secret = (await read.line("Prefect Secret block with a new key (empty: none): ")).strip()
+    more = ""
+    if action in ("retry", "edit_input") and may_need_budget(intervention):
+        more = await read.line("How much more (usd=0.50, tokens=20000, calls=10): ")
     comment = await read.line("Comment: ")
-    return Answer(decision, comment.strip(), output.rstrip("\n"), given, secret, by)
+    return Answer(decision, comment.strip(), output.rstrip("\n"), given, secret, by, more.strip())
 
 
 class _Input:

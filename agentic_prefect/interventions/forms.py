@@ -57,6 +57,10 @@ def form_for(
             "For retry: the name of the Prefect Secret block that holds a new key. Never the key itself.",
             pattern=BLOCK_NAME,
         )
+    if may_need_budget(intervention):
+        fields["more"] = _text(
+            "More", "For retry: how much more may be spent, such as usd=0.50, tokens=20000 or calls=10."
+        )
     fields["comment"] = _text("Comment", "Why; it is kept with the decision.")
     fields["by"] = _text("Your name", "It is kept with the decision.")
     form = create_model(f"Answer_{len(votes)}", __base__=base, **fields)
@@ -80,7 +84,7 @@ def filled_in(intervention: Intervention, answer: Answer, decision: Decision) ->
     form = form_for(intervention)
     typed = typed_fields(intervention.output_schema) is not None
     values: dict[str, Any] = {"decision": decision.action, "comment": answer.comment, "by": answer.by}
-    for name in ("output", "input", "secret_block"):
+    for name in ("output", "input", "secret_block", "more"):
         given = getattr(answer, name)
         if name in form.model_fields and given != "":
             values[name] = decision.output if name == "output" and typed else given
@@ -134,6 +138,11 @@ def may_need_key(intervention: Intervention) -> bool:
     """Whether a new key may help."""
     error = intervention.error
     return error is not None and bool(KEYED & {error.code, *([error.cause.code] if error.cause else [])})
+
+
+def may_need_budget(intervention: Intervention) -> bool:
+    """Whether a larger budget would help."""
+    return intervention.error is not None and intervention.error.is_over_budget
 
 
 def _choice(values: Sequence[str]) -> Any:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from agentic_prefect.errors import BudgetExceeded
 from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.policies.budget import Account, Amount, Limit, Overrun, release, reserve, settle
+from agentic_prefect.policies.budget import Account, Amount, Limit, Overrun, raised, release, reserve, settle
 
 _Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
@@ -29,11 +29,18 @@ class Ledger:
         self._lock = parent._lock if parent else threading.Lock()
         self._waiters: list[_Waiter] = parent._waiters if parent else []
         self._account = Account()
+        self._refused: Amount | None = None
+        """The call that was refused last."""
 
     @property
     def account(self) -> Account:
         """What is spent and set aside at this moment."""
         return self._account
+
+    @property
+    def budget(self) -> Budget:
+        """The limits that hold at this moment."""
+        return self._budget
 
     @property
     def limits_usd(self) -> bool:
@@ -54,6 +61,7 @@ class Ledger:
                 turn = self._enlist()
             scope, what = overrun
             if what.is_final:
+                self._refused = estimate
                 raise _exceeded(what, scope)
             await turn
 
@@ -69,6 +77,15 @@ class Ledger:
         with self._lock:
             for ledger in self._chain():
                 ledger._account = release(ledger._account, estimate)
+            self._wake()
+
+    def allow(self, more: Budget) -> None:
+        """Let so much more be spent, in every budget that had no room for the call that was refused last."""
+        with self._lock:
+            estimate = self._refused
+            for ledger in self._chain():
+                if estimate is None or isinstance(reserve(ledger._budget, ledger._account, estimate), Overrun):
+                    ledger._budget = raised(ledger._budget, more)
             self._wake()
 
     def _try(self, estimate: Amount) -> tuple[str, Overrun] | None:

@@ -54,6 +54,11 @@ class TaskError(Frozen):
     history: tuple["TaskError", ...] = ()
     """One entry per failed attempt, oldest first."""
 
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether a budget is what ended the task, or its last attempt."""
+        return ErrorCode.BUDGET_EXCEEDED in (self.code, self.cause.code if self.cause else None)
+
     @classmethod
     def from_exception(cls, error: BaseException, *, now: datetime, context: ErrorContext | None = None) -> "TaskError":
         """The data of an exception; its innermost frames are added to `context`.

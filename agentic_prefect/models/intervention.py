@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, Field
 
 from agentic_prefect.models.asking import Asking, DecisionAction, Priority
 from agentic_prefect.models.base import Frozen
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.error import TaskError
 
 OutputForm = Literal["text", "json", "any"]
@@ -59,6 +60,8 @@ class Decision(Frozen):
     """What holds a new key for the task's connection: a Prefect Secret block, or `in-memory-N` for one that was typed
     at the run's terminal. Never the key itself.
     """
+    more: Budget | None = None
+    """How much more may be spent, with another try of a task that its budget stopped."""
     by: str = ""
     """Who decided; empty when that is not known."""
     decided_at: AwareDatetime

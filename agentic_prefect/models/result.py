@@ -8,8 +8,9 @@ from typing import Any, Generic, Literal, Self, cast
 from pydantic import AwareDatetime, Field, computed_field, model_validator
 from typing_extensions import TypeVar
 
-from agentic_prefect.errors import ErrorCode, TaskFailed
+from agentic_prefect.errors import TaskFailed
 from agentic_prefect.models.base import Frozen
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.intervention import Decision
 from agentic_prefect.models.prompt import PromptRecord
@@ -112,6 +113,8 @@ class BudgetReport(Frozen):
     """Whether a budget stopped anything, the plan's own or that of a task."""
     timed_out: bool = False
     """Whether `wall_s` ended the plan."""
+    before: Budget | None = None
+    """The limits that the plan or the run had set, where people let more be spent; `None` where nobody did."""
 
 
 class PlanResult(Frozen):
@@ -185,7 +188,7 @@ class PlanResult(Frozen):
         if self.budget is not None and self.budget.timed_out:
             return self.reason
         errors = (self.result_of(name).error for name in self.results if "[" not in name)
-        return next((error.message for error in errors if error and error.code is ErrorCode.BUDGET_EXCEEDED), "")
+        return next((error.message for error in errors if error and error.is_over_budget), "")
 
     @property
     def successful(self) -> bool:

@@ -20,7 +20,7 @@ from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.reports import markdown, questions
 from agentic_prefect.reports.live import LiveRun
 from agentic_prefect.reports.model import PlanReport, TaskRow, report_of
-from agentic_prefect.reports.serialized import task_table
+from agentic_prefect.reports.serialized import spending_table, task_table
 
 Snapshot = Callable[[], Mapping[str, TaskResult] | PlanResult]
 """Gives the results that there are so far, or the finished plan's."""
@@ -130,6 +130,8 @@ class ArtifactObserver:
                 Sheet("plan-tasks", "table", table, card),
                 Sheet("plan-prompts", "markdown", markdown.prompts(page), card),
             ]
+        if ended and page.budget is not None:
+            sheets.append(Sheet("plan-spending", "table", json.dumps(spending_table(page)[:MAX_TABLE_ROWS]), card))
         known = results.results if isinstance(results, PlanResult) else results
         rows = {row.id: row for row in page.tasks}
         spread = {row.id.partition("[")[0] for row in page.tasks if row.is_item}

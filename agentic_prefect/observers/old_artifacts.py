@@ -15,7 +15,15 @@ from prefect.client.schemas.filters import (
 from prefect.exceptions import ObjectNotFound
 from prefect.types import DateTime
 
-KEYS: Final = ("plan-progress", "plan-report", "plan-tasks", "plan-prompts", "task-error")
+KEYS: Final = (
+    "plan-progress",
+    "plan-report",
+    "plan-tasks",
+    "plan-prompts",
+    "plan-spending",
+    "plan-questions",
+    "task-error",
+)
 """The keys of all artifacts that a run of a plan leaves."""
 _PAGE: Final = 200
 _AT_ONCE: Final = 8

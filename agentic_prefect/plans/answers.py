@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from agentic_prefect.models.asking import DecisionAction
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.intervention import Decision, Intervention
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.schema_check import violations
@@ -30,6 +33,8 @@ class Answer:
     """JSON, with `edit_input`."""
     secret_block: str = ""
     by: str = ""
+    more: str = ""
+    """How much more may be spent, such as `usd=0.50, calls=10`."""
 
 
 class AnswerRefused(ValueError):
@@ -64,6 +69,7 @@ def decision_from(
         output=_output(intervention, given) if action == "supply_output" else None,
         input=_json(answer.input, "The input") if action == "edit_input" else None,
         secret_block=_block(answer.secret_block) if action in ("retry", "edit_input") else "",
+        more=_more(intervention, answer.more) if action in ("retry", "edit_input") else None,
         by=answer.by.strip(),
         decided_at=now,
     )
@@ -105,6 +111,22 @@ def _block(name: str) -> str:
         # The name is not repeated: it may be a key.
         raise AnswerRefused("That is no name of a Secret block. Save the key as a block, and name the block here.")
     return name.strip()
+
+
+def _more(intervention: Intervention, text: str) -> Budget | None:
+    if intervention.error is None or not intervention.error.is_over_budget:
+        return None
+    parts = [part.partition("=") for part in re.split(r"[\s,;]+", text.strip()) if part]
+    given = {name.strip().lower(): amount for name, _, amount in parts}
+    try:
+        more = Budget.model_validate(given)
+    except ValidationError:
+        more = Budget()
+    if more == Budget() or more.wall_s is not None:
+        raise AnswerRefused(
+            f"{text!r} does not say how much more may be spent. Write usd=0.50, tokens=20000 or calls=10, or several."
+        )
+    return more
 
 
 def _json(text: str, what: str) -> Any:

@@ -26,7 +26,7 @@ _FALLBACK: tuple[DecisionAction, ...] = ("fallback",)
 _ACCESS: tuple[DecisionAction, ...] = ("retry", "skip", "abort")
 _PASSING: tuple[DecisionAction, ...] = ("retry", "skip", "supply_output")
 _ANSWER: tuple[DecisionAction, ...] = ("supply_output", "edit_input", "retry", "skip")
-_SPENT: tuple[DecisionAction, ...] = ("supply_output", "skip", "abort")
+_SPENT: tuple[DecisionAction, ...] = ("retry", "supply_output", "skip", "abort")
 _OTHERWISE: tuple[DecisionAction, ...] = ("retry", "supply_output", "skip", "abort")
 
 _SUGGESTED: Mapping[ErrorCode, tuple[DecisionAction, ...]] = {
@@ -46,7 +46,7 @@ _SUGGESTED: Mapping[ErrorCode, tuple[DecisionAction, ...]] = {
     ErrorCode.BUDGET_EXCEEDED: _SPENT,
     ErrorCode.RUNAWAY: ("edit_input", "supply_output", "skip"),
 }
-"""By what ended the last attempt: a passing fault is worth another try, a spent budget is not."""
+"""By what ended the last attempt: a passing fault is worth another try, a spent budget is once there is more in it."""
 
 
 def about_failure(
@@ -84,7 +84,9 @@ def about_failure(
         id=id,
         plan=plan,
         task_id=task.id,
-        question=f"Task {task.id!r} failed. What is to be done?",
+        question=f"Task {task.id!r} was stopped by its budget. May more be spent?"
+        if error.is_over_budget
+        else f"Task {task.id!r} failed. What is to be done?",
         error=error,
         actions=suggested + others,
         suggested=suggested,

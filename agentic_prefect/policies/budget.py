@@ -65,6 +65,16 @@ class Overrun:
         return self.spent + self.asked > self.limit
 
 
+def raised(budget: Budget, more: Budget) -> Budget:
+    """The budget with so much more in it; what it does not limit stays without a limit."""
+    limits = ((name, getattr(budget, name), getattr(more, name)) for name in ("usd", "tokens", "calls"))
+    # A float such as 0.1 means the decimal that somebody wrote.
+    sums = {name: Decimal(str(old)) + Decimal(str(new)) for name, old, new in limits if old is not None and new}
+    return budget.model_copy(
+        update={name: float(value) if name == "usd" else int(value) for name, value in sums.items()}
+    )
+
+
 def estimate_tokens(text: str) -> int:
     """How many tokens `text` has, about: its characters by four, rounded up."""
     return math.ceil(len(text) / CHARS_PER_TOKEN)

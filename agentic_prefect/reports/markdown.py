@@ -3,6 +3,8 @@
 import json
 import re
 
+from agentic_prefect.models.budget import Budget
+from agentic_prefect.models.result import BudgetReport
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.reports.markup import MAX_CHARACTERS, bounded, fenced, inline, passive, table
 from agentic_prefect.reports.model import AttemptRow, PlanReport, TaskRow
@@ -86,13 +88,23 @@ def _counts(page: PlanReport) -> str:
 
 def _budget(page: PlanReport) -> str:
     assert page.budget is not None
+    before = page.budget.before
+    parts = [f"Budget: {_limits(page.budget)}"]
+    if page.budget.exceeded:
+        parts.append("it was exceeded")
+    if before is not None:
+        parts.append(f"people raised it from {_limits(before)}")
+    return f"{'; '.join(parts)}."
+
+
+def _limits(budget: BudgetReport | Budget) -> str:
     limits = [
-        f"${page.budget.usd:g}" if page.budget.usd is not None else "",
-        counted(page.budget.tokens, "token") if page.budget.tokens is not None else "",
-        counted(page.budget.calls, "call") if page.budget.calls is not None else "",
+        f"${budget.usd:g}" if budget.usd is not None else "",
+        counted(budget.tokens, "token") if budget.tokens is not None else "",
+        counted(budget.calls, "call") if budget.calls is not None else "",
+        duration(budget.wall_s) if budget.wall_s is not None else "",
     ]
-    stated = ", ".join(limit for limit in limits if limit) or "no limit"
-    return f"Budget: {stated}{'; it was exceeded' if page.budget.exceeded else ''}."
+    return ", ".join(limit for limit in limits if limit) or "no limit"
 
 
 def _tasks(page: PlanReport) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from agentic_prefect.models.result import PlanResult
+from agentic_prefect.models.usage import Usage
 from agentic_prefect.reports.model import PlanReport
 
 
@@ -37,3 +38,29 @@ def task_table(page: PlanReport) -> list[dict[str, Any]]:
         }
         for row in page.tasks
     ]
+
+
+def spending_table(page: PlanReport) -> list[dict[str, Any]]:
+    """What a budget was spent on: its limits, what is spent and left of them, then the tasks, the dearest first.
+
+    A fan-out is one row, and what was taken over from another run is none, since it cost nothing again. A cost that is
+    not known is null.
+    """
+    used = [row for row in page.tasks if not row.is_item and not row.cached and row.usage.calls]
+    used.sort(key=lambda row: (row.usage.cost_usd or 0, row.usage.total_tokens), reverse=True)
+    rows = [_spent("spent", page.usage), *(_spent(f"task {row.id}", row.usage) for row in used)]
+    if page.budget is None:
+        return rows
+    limits = {"of": "budget", "calls": page.budget.calls, "tokens": page.budget.tokens, "cost usd": page.budget.usd}
+    left = {"of": "left", **{name: _left(limits[name], rows[0][name]) for name in ("calls", "tokens", "cost usd")}}
+    return [limits, rows[0], left, *rows[1:]]
+
+
+def _spent(of: str, usage: Usage) -> dict[str, Any]:
+    cost_usd = None if usage.cost_usd is None else float(usage.cost_usd)
+    return {"of": of, "calls": usage.calls, "tokens": usage.total_tokens, "cost usd": cost_usd}
+
+
+def _left(limit: Any, spent: Any) -> float | int | None:
+    """`None` where there is no limit, or nobody knows what is spent."""
+    return None if limit is None or spent is None else round(max(limit - spent, 0), 6)

@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from agentic_prefect.errors import ErrorCode
 from agentic_prefect.interventions.desk import Desk
 from agentic_prefect.models.error import TaskError
-from agentic_prefect.models.events import PlanBudgetExceeded, PlanCancelled, PlanCompleted, PlanFailed, PlanStarted
+from agentic_prefect.models.events import (
+    Event,
+    PlanBudgetExceeded,
+    PlanCancelled,
+    PlanCompleted,
+    PlanFailed,
+    PlanStarted,
+    TaskRetrying,
+)
 from agentic_prefect.models.result import BudgetReport, PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.models.usage import Usage
@@ -60,7 +67,7 @@ class PlanRun:
         info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self.result or self._progress.results)
         self._dispatcher = Dispatcher(services.observers(info), disclosure=services.disclosure)
         desk = Desk(services.gate, self._dispatcher.notify, services.disclosure)
-        place = Place(run_id, lineage, parent_run_id, self._dispatcher.notify, desk, is_new)
+        place = Place(run_id, lineage, parent_run_id, self._notify, desk, is_new)
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
         self._is_budget_exceeded = self._is_time_up = False
         self.result: PlanResult | None = None
@@ -117,12 +124,21 @@ class PlanRun:
     def _tell_of_budget(self, outcome: Outcome) -> None:
         """The first time that a budget stops something is announced."""
         match outcome:
-            case NodeEnded(result=TaskResult(error=TaskError(code=ErrorCode.BUDGET_EXCEEDED) as error)):
-                task_id, reason = error.context.task_id or "", error.message
+            case NodeEnded(result=TaskResult(error=TaskError(is_over_budget=True) as error)):
+                self._budget_stopped(error.context.task_id or "", (error.cause or error).message)
             case TimeUp():
-                task_id, reason, self._is_time_up = "", outcome.reason, True
+                self._is_time_up = True
+                self._budget_stopped("", outcome.reason)
             case _:
                 return
+
+    def _notify(self, event: Event) -> None:
+        """Tell the observers; a budget that stopped an attempt is announced, though another model may do."""
+        self._dispatcher.notify(event)
+        if isinstance(event, TaskRetrying) and event.error.is_over_budget:
+            self._budget_stopped(event.task_id, event.error.message)
+
+    def _budget_stopped(self, task_id: str, reason: str) -> None:
         if not self._is_budget_exceeded:
             self._is_budget_exceeded = True
             usage = _paid(self._blueprint, self._progress.results)
@@ -169,9 +185,15 @@ class PlanRun:
         )
 
     def _budget(self) -> BudgetReport | None:
-        budget = self._blueprint.plan.budget
-        return budget and BudgetReport(
-            **budget.model_dump(), exceeded=self._is_budget_exceeded, timed_out=self._is_time_up
+        before = self._blueprint.plan.budget
+        if before is None:
+            return None
+        budget = self._services.limits(self._run_id) or before
+        return BudgetReport(
+            **budget.model_dump(),
+            exceeded=self._is_budget_exceeded,
+            timed_out=self._is_time_up,
+            before=None if budget == before else before,
         )
 
     def _announce_end(self, result: PlanResult) -> None:

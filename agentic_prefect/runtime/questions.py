@@ -58,6 +58,8 @@ class Questions:
         if decision.secret_block and self._services.renew_key is not None:
             task = self._blueprint.tasks[action.task_id]
             await self._services.renew_key(self._blueprint.plan, task, decision.secret_block)
+        if decision.more is not None and self._services.allow is not None:
+            self._services.allow(self._blueprint.tasks[action.task_id], self._place.run_id, decision.more)
         if decision.action in ("retry", "edit_input"):
             self._move(action.task_id, TaskStatus.AWAITING_HUMAN, TaskStatus.RETRYING)
         self._report(PersonDecided(action.task_id, decision))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.interventions.desk import Nobody
 from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult, TaskResult
@@ -61,6 +62,10 @@ class Services:
     """How people are asked."""
     renew_key: Callable[[Plan, AgentTask, str], Awaitable[None]] | None = None
     """Gives the connection of a task a new key, out of the Secret block of this name; `None` where there are none."""
+    allow: Callable[[AgentTask, str, Budget], None] | None = None
+    """Lets more be spent for a task of the run with this id; `None` where nothing is metered."""
+    limits: Callable[[str], Budget | None] = lambda run_id: None
+    """What the run with this id may spend in all at this moment; `None` is what its plan says."""
     disclosure: Disclosure = field(default_factory=Disclosure)
     """What of errors, prompts and texts may be kept and shown."""
     flush_every_s: float = 2.0

@@ -1,5 +1,7 @@
 """Budgets over tasks, items, sub-plans and retries, on a real server with real requests."""
 
+import asyncio
+import json
 from typing import Any
 from uuid import UUID
 
@@ -7,9 +9,15 @@ import pytest
 from prefect import get_client
 from prefect.client.schemas.objects import StateType
 
-from agentic_prefect import PlanStatus, RunOptions, run_plan
-from agentic_prefect.models.events import PlanBudgetExceeded
+from agentic_prefect import Plan, PlanResult, PlanStatus, RunOptions, run_plan
+from agentic_prefect.interventions import inbox
+from agentic_prefect.interventions.inbox import Waiting
+from agentic_prefect.models.budget import Budget
+from agentic_prefect.models.events import InterventionRequested, PlanBudgetExceeded
+from agentic_prefect.plans.answers import Answer, AnswerRefused
 from agentic_prefect.testing import Fault, RecordingObserver, Reply, ScriptedServer, make_plan
+from tests.observers.server import artifacts_of
+from tests.runtime.conftest import eventually
 
 pytestmark = pytest.mark.prefect
 
@@ -147,3 +155,137 @@ async def test_a_task_that_goes_round_in_circles_is_stopped(scripted_server: Scr
     assert [(each.code, each.cause.code) for each in errors if each and each.cause] == [
         ("runaway", "invalid_output")
     ] * 2
+
+
+ASK: dict[str, Any] = {"failure_policy": {"budget_exceeded": "ask_human"}}
+
+
+async def asked_for_more(plan: Plan, *answers: str) -> tuple[PlanResult, list[Waiting], RecordingObserver]:
+    """The result of a plan whose budget people raise, the questions, and what was heard."""
+    heard, questions = RecordingObserver(), list[Waiting]()
+
+    async def open_question() -> Waiting | None:
+        asked = heard.of(InterventionRequested)
+        if len(asked) <= len(questions):
+            return None
+        every = {each.run_id: each for each in await inbox.waiting()}
+        return every.get(asked[len(questions)].waiting_run_id or "")
+
+    async def answer() -> None:
+        for more in answers:
+            questions.append(await eventually(open_question))
+            await inbox.respond(questions[-1], Answer("retry", comment="worth it", by="ann", more=more))
+
+    result, _ = await asyncio.gather(run_plan(plan, options=RunOptions(observers=[heard])), answer())
+    return result, questions, heard
+
+
+async def test_people_are_asked_for_more(openai_env: ScriptedServer) -> None:
+    """The question shows what is spent and what is asked for; the answer raises the budget, and is kept with the task;
+    the report says so, and a table shows what it was spent on.
+    """
+    # D-08
+    plan = make_plan(
+        {"id": "a"}, {"id": "b", "after": "a"}, {"id": "c", "after": "b"},
+        budget={"calls": 1, "tokens": 100_000}, defaults={**MODEL["defaults"], **ASK},
+    )  # fmt: skip
+    result, questions, heard = await asked_for_more(plan, "calls=2")
+    asked = questions[0].intervention
+    sheets = {each.key: each.data for each in await artifacts_of(result.run_id)}
+    spending = json.loads(str(sheets["plan-spending"]))
+
+    assert (result.status, openai_env.count) == (PlanStatus.COMPLETED, 3)
+    assert asked.question == "Task 'b' was stopped by its budget. May more be spent?"
+    assert asked.error is not None
+    assert "is 1 model calls; 1 are spent, and the next call may need 1" in asked.error.message
+    assert asked.suggested[0] == "retry"
+    assert [each.more for each in result.results["b"].decisions] == [Budget(calls=2)]
+    assert [each.task_id for each in heard.of(PlanBudgetExceeded)] == ["b"]
+    assert result.budget is not None
+    assert (result.budget.calls, result.budget.before) == (3, plan.budget)
+    assert "Budget: 100,000 tokens, 3 calls; it was exceeded; people raised it from 100,000 tokens, 1 call." in str(
+        sheets["plan-report"]
+    )
+    assert [(row["of"], row["calls"]) for row in spending[:3]] == [("budget", 3), ("spent", 3), ("left", 0)]
+    assert sorted(row["of"] for row in spending[3:]) == ["task a", "task b", "task c"]
+
+
+async def test_too_little_more_is_asked_about_again(openai_env: ScriptedServer) -> None:
+    """Nothing is sent until there is room; a try without more would end alike, and is refused."""
+    plan = make_plan(
+        {"id": "long", "description": "x" * 400},
+        budget={"tokens": 50}, defaults={**MODEL["defaults"], **ASK},
+    )  # fmt: skip
+    result, questions, _ = await asked_for_more(plan, "tokens=10", "tokens=5000")
+    with pytest.raises(AnswerRefused, match="does not say how much more may be spent"):
+        await inbox.respond(questions[0], Answer("retry"))
+
+    assert (result.status, openai_env.count, len(questions)) == (PlanStatus.COMPLETED, 1, 2)
+    assert result.budget is not None
+    assert result.budget.tokens == 5060
+
+
+async def test_more_for_a_fan_out_goes_to_what_is_left_of_it(openai_env: ScriptedServer) -> None:
+    """Its own budget is raised and the plan's is not; items that were answered are not asked again."""
+    plan = make_plan(
+        {"id": "each", "for_each": [1, 2, 3, 4, 5], "description": "Item {{ item }}.", "budget": {"calls": 3}, **ASK},
+        budget={"calls": 9},
+        **MODEL,
+    )
+    result, questions, _ = await asked_for_more(plan, "calls=2")
+
+    assert (result.status, openai_env.count, len(questions)) == (PlanStatus.COMPLETED, 5, 1)
+    assert sorted(each.prompt_text.partition("Item ")[2][:1] for each in openai_env.requests) == list("12345")
+    assert result.budget is not None
+    assert (result.budget.calls, result.budget.before) == (9, None)
+
+
+async def test_a_task_of_a_sub_plan_asks_for_more_of_the_outer_budget(openai_env: ScriptedServer) -> None:
+    """It is the budget that had no room; nothing of the sub-plan is done twice."""
+    inner = {"name": "inner", "tasks": [{"id": f"t{n}", "description": "x"} for n in range(3)],
+             "defaults": {**MODEL["defaults"], **ASK}, "max_concurrency": 1}  # fmt: skip
+    plan = make_plan({"id": "nest", "kind": "plan", "plan": inner, "description": ""}, budget={"calls": 2})
+    result, questions, _ = await asked_for_more(plan, "calls=1")
+
+    assert (result.status, openai_env.count, len(questions)) == (PlanStatus.COMPLETED, 3, 1)
+    assert "The budget of plan 'plan' is 2 model calls" in str(questions[0].intervention.error)
+    assert result.budget is not None
+    assert (result.budget.calls, result.usage.calls) == (3, 3)
+
+
+async def test_a_cheaper_model_does_what_the_budget_leaves_room_for(openai_env: ScriptedServer) -> None:
+    """The dear one is not asked at all, and that the budget stopped it is announced."""
+    heard = RecordingObserver()
+    models = {
+        name: {"base_url": openai_env.base_url, "model": name, "settings": {"max_output_tokens": most}}
+        for name, most in (("dear", 5000), ("cheap", 50))
+    }
+    plan = make_plan(
+        {"id": "a"}, {"id": "b", "after": "a"},
+        budget={"tokens": 1000}, models=models,
+        defaults={"model": "dear", "failure_policy": {"budget_exceeded": {"model": "cheap"}}},
+    )  # fmt: skip
+    result = await run_plan(plan, options=RunOptions(observers=[heard]))
+
+    assert result.status is PlanStatus.COMPLETED
+    assert [each.model for each in openai_env.requests] == ["cheap", "cheap"]
+    assert [each.task_id for each in heard.of(PlanBudgetExceeded)] == ["a"]
+    assert result.budget is not None
+    assert result.budget.exceeded
+
+
+async def test_a_spent_budget_may_stop_the_plan(openai_env: ScriptedServer) -> None:
+    """Nothing starts any more, whatever still could."""
+    plan = make_plan(
+        {"id": "a"}, {"id": "b", "after": "a"}, {"id": "c", "after": "a"},
+        {"id": "free", "kind": "function", "call": "agentic_prefect.examples.feedback:plain_note",
+         "input": {"complaints": []}, "description": "", "after": "b"},
+        budget={"calls": 1}, max_concurrency=1,
+        defaults={**MODEL["defaults"], "failure_policy": {"budget_exceeded": "abort"}},
+    )  # fmt: skip
+    result = await run_plan(plan)
+
+    assert (result.status, openai_env.count) == (PlanStatus.FAILED, 1)
+    assert {name: each.status.value for name, each in result.results.items()} == {
+        "a": "completed", "b": "failed", "c": "skipped", "free": "skipped",
+    }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.testing import Reply, Script, ScriptedServer
 from tests.cli.conftest import PROGRAM, Command
@@ -266,3 +267,34 @@ def _asked(events: Any) -> str:
         if event["name"] == "agentic.intervention.requested":
             return str(event["waiting_run_id"])
     raise AssertionError("the run asked nothing")
+
+
+def test_a_budget_is_raised_from_elsewhere(openai_env: ScriptedServer, tmp_path: Path, cli: Command) -> None:
+    """`run --budget` stops a task, `respond --more` lets it go on; what was decided is in the result."""
+    out, plan = tmp_path / "result.json", tmp_path / "thrifty.yaml"
+    plan.write_text(
+        "name: thrifty\ndefaults: {model: openai/scripted, failure_policy: {budget_exceeded: ask_human}}\n"
+        "tasks: [{id: one, description: First.}, {id: two, description: Second., after: one}]\n",
+        "utf-8",
+    )
+    run = subprocess.Popen(
+        [str(PROGRAM), "run", str(plan), "-o", str(out), "--stream", "jsonl:-", "--budget", "calls=1"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert run.stdout is not None
+    try:
+        waiting = _asked(run.stdout)
+        nothing = cli("interventions", "respond", waiting, "-d", "retry")
+        done = cli("interventions", "respond", waiting, "-d", "retry", "--more", "calls=1, tokens=500")
+        assert done.code == 0, done.err
+        run.communicate(timeout=60)
+    finally:
+        run.kill()
+    result = PlanResult.model_validate_json(out.read_text())
+
+    assert nothing.code == 2
+    assert "does not say how much more may be spent. Write usd=0.50, tokens=20000 or calls=10" in nothing.err
+    assert (result.successful, openai_env.count) == (True, 2)
+    assert result.budget is not None
+    assert (result.budget.calls, result.budget.tokens) == (2, None)
+    assert result.results["two"].decisions[0].more == Budget(calls=1, tokens=500)

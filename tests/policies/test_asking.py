@@ -25,7 +25,7 @@ SUGGESTIONS = [
     Suggestion(ErrorCode.TIMEOUT, ("retry", "skip", "supply_output")),
     Suggestion(ErrorCode.REFUSAL, ("supply_output", "edit_input", "retry", "skip")),
     Suggestion(ErrorCode.CONTEXT_LENGTH, ("edit_input", "supply_output", "skip")),
-    Suggestion(ErrorCode.BUDGET_EXCEEDED, ("supply_output", "skip", "abort")),
+    Suggestion(ErrorCode.BUDGET_EXCEEDED, ("retry", "supply_output", "skip", "abort")),
     Suggestion(ErrorCode.UNEXPECTED, ("retry", "supply_output", "skip", "abort")),
 ]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.policies.budget import Account, Amount, Overrun, estimate_tokens, release, reserve, settle
+from agentic_prefect.policies.budget import Account, Amount, Overrun, estimate_tokens, raised, release, reserve, settle
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("x" * 4000, 1000)])
@@ -51,6 +51,11 @@ def test_reserve(case: Case) -> None:
     overrun = (after.what, after.is_final) if isinstance(after, Overrun) else (None, None)
 
     assert overrun == (case.expected, case.is_final)
+
+
+def test_raised() -> None:
+    """Each limit grows by what is given for it, to the cent; one that is not there stays without."""
+    assert raised(Budget(usd=0.1, calls=2), Budget(usd=0.2, calls=3, tokens=5)) == Budget(usd=0.3, calls=5)
 
 
 def test_settle() -> None:
