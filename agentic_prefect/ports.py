@@ -16,6 +16,7 @@ from agentic_prefect.models.intervention import Decision, Intervention
 from agentic_prefect.models.prompt import ContextItem, PromptChoice, PromptRecord, RenderedPrompt
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.models.verdict import CheckVerdict, Verdict
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class Trail:
     model: str | None = None
     prompt: PromptRecord | None = None
     decisions: tuple[Decision, ...] = ()
+    verdict: Verdict | None = None
 
     def decided(self, decision: Decision) -> None:
         """Add what people decided."""
@@ -108,6 +110,15 @@ class TaskKind(Protocol):
 
     def execute(self, work: Work) -> Awaitable[Any]:
         """The output of `work`, as plain JSON data, a pydantic model or a dataclass."""
+        ...
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Looks at an output before it counts."""
+
+    def verify(self, output: Any, work: Work, options: Any) -> Awaitable[CheckVerdict]:
+        """What it finds about an output, as JSON data; `options` stand after its name in the plan, if there are any."""
         ...
 
 
@@ -287,3 +298,5 @@ class HistoryStore(Protocol):
 
 Runners = Mapping[str, AgentRunner]
 """Agents by name that do not use the built-in runner."""
+
+Verifiers = Mapping[str, Verifier]

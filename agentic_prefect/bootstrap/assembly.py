@@ -30,11 +30,12 @@ from agentic_prefect.observers.log import LogObserver
 from agentic_prefect.observers.prefect_events import PrefectEventObserver
 from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
 from agentic_prefect.plugins.kinds import installed_kinds
+from agentic_prefect.plugins.verifiers import installed_verifiers
 from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.policies.own_patterns import own_patterns
 from agentic_prefect.policies.redaction import Redactor
-from agentic_prefect.ports import HumanGate, Observer, Opening, TaskKind
+from agentic_prefect.ports import HumanGate, Observer, Opening, TaskKind, Verifiers
 from agentic_prefect.prompting.builder import PromptBuilder
 from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.runtime.links import run_url
@@ -44,6 +45,9 @@ from agentic_prefect.runtime.shared_limits import PrefectLimits
 from agentic_prefect.runtime.stop import StopSignal
 from agentic_prefect.settings import AgenticSettings
 from agentic_prefect.stored_plans import plan_folders, read_plan
+from agentic_prefect.verification.checked_kind import CheckedKind
+from agentic_prefect.verification.hub import CheckHub
+from agentic_prefect.verification.judge import Judge
 
 
 class Assembly:
@@ -104,26 +108,36 @@ class Assembly:
         self.models.renew_key(plan, task.model, await key_named(secret_block))
 
     def kinds(self, info: RunInfo) -> Mapping[str, TaskKind]:
-        """The kinds of tasks for one run."""
-        return {
+        """The kinds of tasks for one run, with what they put out checked."""
+        runner = self._runner(info.plan, info.run_id, info.parent_run_id)
+        hub = CheckHub(Judge(self.builder, runner), self.verifiers, self.settings.allowed_packages)
+        kinds: dict[str, TaskKind] = {
             **installed_kinds(),
-            "agent": self.agent_kind(info.plan, info.run_id, info.parent_run_id),
+            "agent": AgentKind(self.builder, runner, self.options.runners),
             "function": FunctionKind(self.settings.allowed_packages),
             "human": HumanKind(),
             "plan": PlanKind(self.find_plan, info.lineage),
         }
+        return {name: CheckedKind(kind, hub, _now) for name, kind in kinds.items()}
+
+    @cached_property
+    def verifiers(self) -> Verifiers:
+        """The checks that plans may ask for by name, besides the built-in ones."""
+        return {**installed_verifiers(), **self.options.verifiers}
 
     def agent_kind(self, plan: Plan, run_id: str = "", parent_run_id: str | None = None) -> AgentKind:
         """What executes the agent tasks of one run."""
+        return AgentKind(self.builder, self._runner(plan, run_id, parent_run_id), self.options.runners)
+
+    def _runner(self, plan: Plan, run_id: str, parent_run_id: str | None) -> PaidRunner:
         directory, price = self.models.directory(plan)
         ledger = self._ledgers.of_plan(plan, run_id, parent_run_id)
-        runner = PaidRunner(
+        return PaidRunner(
             directory,
             price,
             lambda work: self._ledgers.of_task(work.task, run_id, ledger),
             self.models.throttle_of(plan),
         )
-        return AgentKind(self.builder, runner, self.options.runners)
 
     def observers(self, info: RunInfo) -> Sequence[Observer]:
         """The observers of one run."""

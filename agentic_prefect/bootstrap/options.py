@@ -8,7 +8,7 @@ from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.error import ErrorDetail
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.ports import AgentRunner, Observer, Runners
+from agentic_prefect.ports import AgentRunner, Observer, Runners, Verifier, Verifiers
 from agentic_prefect.prompting.registry import PromptRegistry
 
 
@@ -26,6 +26,8 @@ class RunOptions:
     """Besides the standard ones."""
     runners: Runners = field(default_factory=dict[str, AgentRunner])
     """Agents by name that do not use the built-in runner."""
+    verifiers: Verifiers = field(default_factory=dict[str, Verifier])
+    """Checks by name that plans may ask for, besides those that are built in or installed."""
     rehearse: bool = False
     """Answer every model call from the output schema, without a provider."""
     faults: Sequence[str] = ()

@@ -31,7 +31,7 @@ def known(plan: Plan, options: RunOptions | None = None) -> Known:
     return Known(
         kinds=KINDS | frozenset(installed_kinds()),
         capabilities=frozenset(),
-        checks=frozenset(),
+        checks=frozenset(assembly.verifiers),
         schemas=frozenset(assembly.schemas.list()),
         prompts=frozenset(template.id for template in assembly.prompts),
         connections=None if assembly.options.rehearse else assembly.models.names(plan),

@@ -26,6 +26,7 @@ from agentic_prefect.models.events import (
     TaskRetrying,
     TaskSkipped,
     TaskStatusChanged,
+    VerificationCompleted,
 )
 from agentic_prefect.models.history import (
     RUNNING,
@@ -93,6 +94,8 @@ class Keeping:
                 self._letters.resolve((event.task_id, *self._stands_in_for.get(event.task_id, ())), event)
             case TaskDeadLettered():
                 self._letters.add(event)
+            case VerificationCompleted():
+                self._put(self._task(event), event, verdict=event.outcome, verdict_ratio=event.confidence_ratio)
             case TaskFailed():
                 self._hear_failed(event)
             case TaskSkipped():

@@ -10,6 +10,7 @@ from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.models.verdict import Outcome
 
 
 class EventBase(Frozen):
@@ -102,6 +103,18 @@ class TaskOutputAvailable(TaskEventBase):
     cached: bool = False
     preview: str = ""
     """The output's first characters, on one line."""
+
+
+class VerificationCompleted(TaskEventBase):
+    """The checks of a task have looked at an output."""
+
+    name: Literal["agentic.verification.completed"] = "agentic.verification.completed"
+    attempt: int
+    """Whose output it is, from 1."""
+    outcome: Outcome
+    confidence_ratio: float | None = None
+    messages: tuple[str, ...] = ()
+    """What the checks said, each with its name before it."""
 
 
 class TaskFailed(TaskEventBase):
@@ -207,6 +220,7 @@ Event = Annotated[
     | TaskStatusChanged
     | TaskRetrying
     | TaskOutputAvailable
+    | VerificationCompleted
     | TaskFailed
     | TaskExhausted
     | TaskSkipped

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.asking import Asking
 from agentic_prefect.models.budget import Budget
+from agentic_prefect.models.check import Check
 
 
 def _as_tuple(value: Any) -> Any:
@@ -56,7 +57,8 @@ class TaskFields(PolicyFields):
     """For `plan`: a stored plan's name, a path relative to this plan's file, or a whole plan."""
     ask: Asking | None = None
     """For `human`: how long people may take, what holds if nobody answers, how many must agree."""
-    checks: tuple[Any, ...] = ()
+    checks: tuple[Check, ...] = ()
+    """What must hold of the output before it counts; a rejected one fails the attempt with `verification_failed`."""
     budget: Budget | None = None
     priority: int = 0
     """The higher one starts first when concurrency is short."""

@@ -22,6 +22,7 @@ from agentic_prefect.models.events import (
     TaskRetrying,
     TaskSkipped,
     TaskStatusChanged,
+    VerificationCompleted,
 )
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.reports.wording import counted, duration, one_line, spent
@@ -105,6 +106,7 @@ _TaskEvent = (
     TaskStatusChanged
     | TaskRetrying
     | TaskOutputAvailable
+    | VerificationCompleted
     | TaskFailed
     | TaskExhausted
     | TaskSkipped
@@ -128,6 +130,14 @@ def _task_line(event: _TaskEvent) -> tuple[int, str]:
             )
         case TaskOutputAvailable():
             return logging.INFO, _success(event)
+        case VerificationCompleted():
+            level = logging.INFO if event.outcome == "verified" else logging.WARNING
+            score = f" ({event.confidence_ratio:.0%})" if event.confidence_ratio is not None else ""
+            said = f": {_cut('; '.join(event.messages))}" if event.messages else ""
+            return (
+                level,
+                f"Task {event.task_id!r}: the output of attempt {event.attempt} is {event.outcome}{score}{said}",
+            )
         case TaskFailed():
             return logging.ERROR, (
                 f"Task execution failed: {event.task_id!r} after {counted(event.attempts, 'attempt')} in "

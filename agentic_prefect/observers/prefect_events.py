@@ -43,7 +43,7 @@ class PrefectEventObserver:
         plan = {"prefect.resource.id": f"agentic.plan.{event.run_id}", "prefect.resource.name": event.plan}
         labels = {"agentic.plan": event.plan, "agentic.run-id": event.run_id}
         related = [*self._related]
-        if event.name.startswith(("agentic.task.", "agentic.intervention.")):
+        if event.name.startswith(("agentic.task.", "agentic.intervention.", "agentic.verification.")):
             resource = {
                 "prefect.resource.id": f"agentic.task.{event.run_id}.{task_id}",
                 "prefect.resource.name": str(task_id),

@@ -3,6 +3,7 @@
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.problems import PlanProblems, Problem, errors_in
+from agentic_prefect.plans.validation.checks import check_problems
 from agentic_prefect.plans.validation.fallbacks import fallback_problems
 from agentic_prefect.plans.validation.forms import form_problems
 from agentic_prefect.plans.validation.identity import identity_problems
@@ -11,7 +12,15 @@ from agentic_prefect.plans.validation.limits import limit_problems
 from agentic_prefect.plans.validation.lookups import lookup_problems
 from agentic_prefect.plans.validation.subject import Known, Subject
 
-RULES = (identity_problems, kind_problems, form_problems, limit_problems, lookup_problems, fallback_problems)
+RULES = (
+    identity_problems,
+    kind_problems,
+    form_problems,
+    limit_problems,
+    lookup_problems,
+    fallback_problems,
+    check_problems,
+)
 _NOTHING_KNOWN = Known()
 _NOTHING_SET = PolicyFields()
 

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar, assert_never
 from agentic_prefect.models.error import ErrorContext, ErrorDetail, TaskError
 from agentic_prefect.models.events import EventBase
 from agentic_prefect.models.intervention import Intervention
+from agentic_prefect.models.verdict import Verdict
 from agentic_prefect.policies.redaction import Redactor
 
 NOT_KEPT: Final = "(not kept)"
@@ -36,6 +37,13 @@ class Disclosure:
     def kept(self, error: TaskError) -> TaskError:
         """As much of an error as is to be kept; what decides about retries goes by the whole of it."""
         return cut(error, self.detail)
+
+    def found(self, verdict: Verdict) -> Verdict:
+        """A verdict without secrets, and without what checks said where no messages of errors are kept either."""
+        if self.detail == "none":
+            checks = tuple(each.model_copy(update={"messages": ()}) for each in verdict.checks)
+            return verdict.model_copy(update={"messages": (), "checks": checks})
+        return self.redactor.value(verdict)
 
     def shown(self, event: EventT) -> EventT:
         """An event as it may be heard: without secrets, its error cut."""

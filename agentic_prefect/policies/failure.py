@@ -157,6 +157,11 @@ def repairs_for(task: TaskFields) -> int:
     return rule_for(task, ErrorCode.INVALID_OUTPUT).repair or 0
 
 
+def repairs_after_checks(task: TaskFields) -> int:
+    """How often an output that checks rejected is sent back within one attempt."""
+    return rule_for(task, ErrorCode.VERIFICATION_FAILED).repair or 0
+
+
 def final_error(error: TaskError, *, history: tuple[TaskError, ...], exhausted: bool) -> TaskError:
     """The error that stands on the result: every attempt is kept, and exhausted retries have a name of their own.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from agentic_prefect.models.chat import Image, Message
+from agentic_prefect.models.chat import Image, Message, OutputSchema
 from agentic_prefect.models.prompt import PromptChoice, PromptRecord, RenderedPrompt
 from agentic_prefect.policies.budget import CHARS_PER_TOKEN
 from agentic_prefect.ports import Work
@@ -69,6 +69,27 @@ class PromptBuilder:
         return RenderedPrompt(
             messages=messages, record=record, dropped=dropped, output=output, thinks=program.reasoning
         )
+
+    def build(self, reference: str, data: Mapping[str, Any], *, output: OutputSchema | None = None) -> RenderedPrompt:
+        """The prompt from a template that serves no task of a plan, such as a judge's.
+
+        Args:
+            reference: As for `PromptRegistry.get`.
+            data: The template's variables.
+            output: The form of the answer; `None` is text.
+
+        Raises:
+            PromptError: There is no such template, or it does not fit the data.
+        """
+        template = self._registry.get(reference)
+        program = self._registry.program(template)
+        messages = program.render(data)
+        record = PromptRecord(id=template.id, version=template.version, hash=program.hash, text=_joined(messages))
+        return RenderedPrompt(messages=messages, record=record, output=output)
+
+    def hash_of(self, reference: str) -> str:
+        """The hash of a template and of all that it is made from; `reference` as for `PromptRegistry.get`."""
+        return self._registry.program(self._registry.get(reference)).hash
 
     def warm_up(self) -> None:
         """Compile the default template, which the first prompt would wait for."""

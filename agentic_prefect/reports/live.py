@@ -26,6 +26,7 @@ from agentic_prefect.models.events import (
     TaskRetrying,
     TaskSkipped,
     TaskStatusChanged,
+    VerificationCompleted,
 )
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
@@ -135,6 +136,7 @@ _TaskEvent = (
     TaskStatusChanged
     | TaskRetrying
     | TaskOutputAvailable
+    | VerificationCompleted
     | TaskFailed
     | TaskExhausted
     | TaskSkipped
@@ -176,5 +178,7 @@ def _change(old: LiveTask, event: _TaskEvent) -> dict[str, object]:
             return {"fallback": event.fallback_id}
         case TaskDeadLettered():
             return {}  # its failure has told of it
+        case VerificationCompleted():
+            return {}  # a rejection shows as a failed attempt
         case _:
             assert_never(event)

@@ -17,6 +17,7 @@ from agentic_prefect.models.events import (
     TaskOutputAvailable,
     TaskRetrying,
     TaskStatusChanged,
+    VerificationCompleted,
 )
 from agentic_prefect.models.intervention import Decision as HumanDecision
 from agentic_prefect.models.intervention import Intervention
@@ -160,6 +161,10 @@ class Job:
     def _settle(self, work: Work) -> None:
         self.usage, self._unsettled = self.usage + work.trail.usage, None
         work.trail.prompt = self.disclosure.redacted(work.trail.prompt)
+        if work.trail.verdict is not None:
+            verdict = work.trail.verdict = self.disclosure.found(work.trail.verdict)
+            told = verdict.model_dump(include={"outcome", "confidence_ratio", "messages"})
+            self.notify(VerificationCompleted(**self._place(), attempt=work.attempt, **told))
 
     def _result(self, work: Work, status: TaskStatus, **fields: Any) -> TaskResult:
         return TaskResult(
@@ -173,6 +178,7 @@ class Job:
             agent=work.agent.name or None,
             model=work.trail.model,
             prompt=work.trail.prompt,
+            verdict=work.trail.verdict,
             decisions=work.trail.decisions,
             run_id=self.task_run_id,
             **fields,

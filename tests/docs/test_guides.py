@@ -38,7 +38,7 @@ def first_column(page: str, heading: str) -> set[str]:
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
-PLANS = [block for page in ("plans.md", "failures.md", "people.md") for block in blocks(page, "yaml")]
+PLANS = [block for page in ("plans.md", "failures.md", "people.md", "checks.md") for block in blocks(page, "yaml")]
 EVENT_NAMES = {kind.model_fields["name"].default for kind in get_args(get_args(Event)[0])}
 
 
@@ -90,6 +90,16 @@ def test_the_observer_hears_what_the_page_says(tmp_path: Path) -> None:
     (code,) = blocks("results-and-events.md", "python")
     (tmp_path / "waits.py").write_text(code, "utf-8")
     ended = _python("waits.py", folder=tmp_path)
+
+    assert ended.stdout.strip() == code.rpartition("# prints: ")[2].strip(), ended.stderr[-2000:]
+
+
+@pytest.mark.prefect
+@pytest.mark.parametrize("code", blocks("checks.md", "python"), ids=["function", "verifier"])
+def test_each_check_does_what_the_page_says(code: str, tmp_path: Path) -> None:
+    """The remark after each example is what is printed."""
+    (tmp_path / "example.py").write_text(code, "utf-8")
+    ended = _python("example.py", folder=tmp_path)
 
     assert ended.stdout.strip() == code.rpartition("# prints: ")[2].strip(), ended.stderr[-2000:]
 

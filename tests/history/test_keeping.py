@@ -23,12 +23,14 @@ from agentic_prefect.models.events import (
     TaskRetrying,
     TaskSkipped,
     TaskStatusChanged,
+    VerificationCompleted,
 )
 from agentic_prefect.models.history import FailureEntry, HistoryQuery, RunEntry, TaskEntry
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import PromptRecord
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.models.verdict import Outcome
 from agentic_prefect.testing.builders import make_plan
 from agentic_prefect.testing.history import MemoryHistory
 from tests.history.samples import PROMPT, USAGE, at
@@ -196,6 +198,18 @@ def test_a_task_that_succeeds_has_its_facts(store: MemoryHistory) -> None:
     assert (task.duration_s, task.usage, task.attempts, task.code) == (2.5, USAGE, 1, None)
     assert (task.at, task.ended_at) == (at(1), at(3))
     assert task.prompt == PROMPT
+
+
+def test_a_task_has_the_verdict_on_its_last_output(store: MemoryHistory) -> None:
+    """What checks found, and how good they found it; an earlier attempt's verdict gives way."""
+
+    def found(second: float, outcome: Outcome, ratio: float) -> VerificationCompleted:
+        return VerificationCompleted(**place(second, "write"), attempt=1, outcome=outcome, confidence_ratio=ratio)
+
+    tell(store, *RETRIED, found(2, "rejected", 0.1), found(3, "verified", 0.9), succeeded(3, "write"))
+    task = the_task(store, "write")
+
+    assert (task.verdict, task.verdict_ratio) == ("verified", 0.9)
 
 
 def test_a_retry_is_told_of_as_such(store: MemoryHistory) -> None:

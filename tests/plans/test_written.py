@@ -114,6 +114,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS.filter("<<".__ne__), inner, max_size=3),
     max_leaves=6,
 )
+CHECK_WORDS = ("schema", "expression", "judge", "critics", "function", "named")
 LAST = ["skip_dependents", "continue", "abort", "ask_human", {"ask_human": {"fallback": ["c"], "deadline_s": 5.0}}]
 ACTIONS = st.sampled_from(
     [*LAST, {"fallback": ["a"]}, {"fallback": "b"}, *({"fallback": "b", "then": x} for x in LAST)]
@@ -129,6 +130,20 @@ RULES = st.fixed_dictionaries(
         "model_after": st.integers(1, 3),
         "then": ACTIONS,
     },
+)
+WORDS = TEXTS.filter(lambda text: text and text not in ("<<", "check", "kind", "name", "required", *CHECK_WORDS))
+CHECKS = (
+    st.just("schema")
+    | WORDS
+    | st.dictionaries(WORDS, JSON, min_size=1, max_size=1)
+    | st.fixed_dictionaries(
+        {"schema": st.just({"type": "object"})}, optional={"name": TEXTS, "required": st.booleans()}
+    )
+    | st.fixed_dictionaries({"expression": TEXTS}, optional={"message": TEXTS})
+    | st.fixed_dictionaries({"judge": WORDS}, optional={"model": TEXTS, "at_least_ratio": st.floats(0, 1)})
+    | st.fixed_dictionaries({"critics": st.lists(TEXTS, min_size=1, max_size=2) | TEXTS})
+    | st.fixed_dictionaries({"function": TEXTS})
+    | st.fixed_dictionaries({"check": WORDS}, optional={"required": st.booleans(), "x": JSON})
 )
 FIELDS: dict[str, Any] = {
     "description": TEXTS,
@@ -147,7 +162,7 @@ FIELDS: dict[str, Any] = {
         st.sampled_from(["timeout", "refusal", "ValueError", "default"]), RULES | ACTIONS, max_size=3
     ),
     "tags": st.lists(TEXTS, max_size=2) | TEXTS,
-    "checks": st.lists(JSON, max_size=2),
+    "checks": st.lists(CHECKS, max_size=2),
     "budget": st.fixed_dictionaries({}, optional={"usd": st.floats(0.001, 99), "calls": st.integers(1, 9)}),
     "plan": TEXTS | st.dictionaries(TEXTS.filter("<<".__ne__), JSON, max_size=2),
     "critical": st.booleans(),

@@ -1,6 +1,6 @@
 """Expressions in plans: what `{{ … }}` refers to, what is wrong with it, and its value."""
 
-from agentic_prefect.plans.expressions.evaluation import ExpressionError, evaluate
+from agentic_prefect.plans.expressions.evaluation import ExpressionError, evaluate, evaluate_over
 from agentic_prefect.plans.expressions.reading import (
     ExpressionProblem,
     References,
@@ -19,6 +19,7 @@ __all__ = [
     "Scope",
     "TaskView",
     "evaluate",
+    "evaluate_over",
     "is_expression",
     "plain_path",
     "problems_in",

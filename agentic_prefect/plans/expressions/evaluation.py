@@ -55,11 +55,18 @@ def evaluate(value: Any, scope: Scope) -> Any:
     return value
 
 
+def evaluate_over(text: str, names: Mapping[str, Any]) -> Any:
+    """The value of a text whose expressions look at these names and at nothing else; otherwise like `evaluate`."""
+    return _valued(text, parse(text, tuple(names)), dict(names))
+
+
 def _evaluate_text(text: str, scope: Scope) -> Any:
-    parsed = parse(text)
+    return _valued(text, parse(text), _names_of(scope))
+
+
+def _valued(text: str, parsed: Parsed, names: dict[str, Any]) -> Any:
     if parsed.problems:
         raise ExpressionError(parsed.problems[0].text, parsed.problems[0].message)
-    names = _names_of(scope)
     try:
         if parsed.parts is not None:
             return _follow(parsed, parsed.parts, names)

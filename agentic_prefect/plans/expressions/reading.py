@@ -132,15 +132,20 @@ def texts_in(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
 
 
 @lru_cache(maxsize=20_000)
-def parse(text: str) -> Parsed:
-    """The text's tree, references and problems. Kept, since every text of a plan is read several times."""
+def parse(text: str, names: tuple[str, ...] = NAMES) -> Parsed:
+    """The text's tree, references and problems. Kept, since every text of a plan is read several times.
+
+    Args:
+        text: The text.
+        names: What it can begin with.
+    """
     if len(text) > MAX_CHARS:
         message = f"the text has {len(text):,} characters, the limit is {MAX_CHARS:,}"
         return _unreadable(text, ExpressionProblem("", _excerpt(text), message, 1, 1))
-    return _read_plainly(text) or _read_fully(text)
+    return (_read_plainly(text) if names is NAMES else None) or _read_fully(text, names)
 
 
-def _read_fully(text: str) -> Parsed:
+def _read_fully(text: str, names: tuple[str, ...] = NAMES) -> Parsed:
     """The text, read by Jinja."""
     stripped = text.strip()
     whole = stripped if stripped.startswith("{{") and stripped.endswith("}}") else text
@@ -153,8 +158,8 @@ def _read_fully(text: str) -> Parsed:
         return _unreadable(text, _syntax_problem(text, error.message or "syntax error"))
     except RecursionError:
         return _unreadable(text, ExpressionProblem("", _excerpt(text), TOO_DEEP, 1, 1))
-    walk = Walk(FILTERS, TESTS)
-    walk.block(tree.body, frozenset())
+    walk = Walk(FILTERS, TESTS, names)
+    walk.block(tree.body, frozenset(names) - frozenset(NAMES))
     return Parsed(whole, is_one, _plain_parts(tree), _found_by(walk), _problems_of(walk, text))
 
 

@@ -21,8 +21,8 @@ GUARDS: Final = frozenset({"default", "d", "defined", "undefined"})
 class Walk:
     """One walk. `bound` are the names that the template itself gives a meaning to."""
 
-    def __init__(self, filters: frozenset[str], tests: frozenset[str]) -> None:
-        self._filters, self._tests = filters, tests
+    def __init__(self, filters: frozenset[str], tests: frozenset[str], names: Sequence[str] = NAMES) -> None:
+        self._filters, self._tests, self._known_names = filters, tests, names
         self.problems: list[str] = []
         self.tasks: dict[str, set[Path]] = {}
         self.inputs: set[Path] = set()
@@ -73,7 +73,7 @@ class Walk:
         else:
             self.problems.append("only plain names can be set")
             return frozenset()
-        for name in sorted(names & set(NAMES)):
+        for name in sorted(names & set(self._known_names)):
             self.problems.append(f"{name!r} has a meaning of its own and cannot be set")
         return frozenset(names)
 
@@ -146,7 +146,7 @@ class Walk:
                 self.index = True
             case _:
                 self.unknown.add(name)
-                self.problems.append(_unknown("name", name, NAMES))
+                self.problems.append(_unknown("name", name, self._known_names))
 
     def _shown_filters(self) -> list[str]:
         return sorted(name for name in self._filters if not name.startswith(" "))

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.schemas import BUILT_IN
-from agentic_prefect.plans.validation.subject import Subject, get_names, unknown_name
+from agentic_prefect.plans.validation.subject import Subject, unknown_connection, unknown_name
 
 
 def identity_problems(subject: Subject) -> Iterator[Problem]:
-    """Duplicate ids, and unknown tasks, agents, kinds, capabilities, checks, prompts, schemas and connections."""
+    """Duplicate ids, and unknown tasks, agents, kinds, capabilities, prompts, schemas and connections."""
     for task_id, count in Counter(task.id for task in subject.plan.tasks).items():
         if count > 1:
             yield Problem(f"task {task_id}", f"{count} tasks have the id {task_id!r}", "Give each an id of its own.")
@@ -20,15 +20,15 @@ def identity_problems(subject: Subject) -> Iterator[Problem]:
                 place = f"agent {name}: capabilities"
                 yield unknown_name(place, "capability", capability, subject.known.capabilities)
         if agent.model is not None:
-            yield from _connection(subject, f"agent {name}: model", agent.model)
+            yield from unknown_connection(subject, f"agent {name}: model", agent.model)
     for written, task in subject.both():
         yield from _order(subject, written, task)
         yield from _parts(subject, written, task)
         if task.model is not None:
-            yield from _connection(subject, subject.place(written, "model"), task.model)
+            yield from unknown_connection(subject, subject.place(written, "model"), task.model)
         for key, rule in (task.failure_policy or {}).items():
             for model in rule.model or ():
-                yield from _connection(subject, f"{subject.place(written, 'failure_policy')}.{key}.model", model)
+                yield from unknown_connection(subject, f"{subject.place(written, 'failure_policy')}.{key}.model", model)
 
 
 def _order(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Problem]:
@@ -60,18 +60,3 @@ def _parts(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Pr
         if task.output not in schemas and known.schemas is not None:
             way_out = "Or write the JSON Schema here."
             yield unknown_name(place(written, "output"), "output schema", task.output, schemas, way_out)
-    if known.checks is not None:
-        for name in get_names(task.checks):
-            if name not in known.checks:
-                yield unknown_name(place(written, "checks"), "check", name, known.checks)
-
-
-def _connection(subject: Subject, place: str, model: str) -> Iterator[Problem]:
-    if subject.known.connections is None or "/" not in model:
-        return
-    name = model.partition("/")[0]
-    connections = {*subject.known.connections, *subject.plan.models}
-    if name not in connections:
-        problem = unknown_name(place, "connection", name, connections)
-        hint = f"{problem.hint} A model is named `connection/model-id`; describe connections under `models`."
-        yield Problem(place, f"{problem.message} (in {model!r})", hint)

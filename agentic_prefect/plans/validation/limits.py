@@ -1,6 +1,7 @@
 """Limits that contradict each other or mean nothing."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.policy import FailureRule, RetryConfig
@@ -11,6 +12,10 @@ from agentic_prefect.policies.effective import BUILT_IN_RETRY
 
 TURNLESS = frozenset({"function", "human", "plan"})
 """Kinds that ask no model themselves."""
+
+
+REPAIRABLE: Final = frozenset({ErrorCode.INVALID_OUTPUT, ErrorCode.VERIFICATION_FAILED, "default"})
+"""Rules in which `repair` means something."""
 
 
 def limit_problems(subject: Subject) -> Iterator[Problem]:
@@ -37,8 +42,8 @@ def _waits(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Pr
         place = f"{subject.place(written, 'failure_policy')}.{code}"
         if rule.base_s is not None or rule.max_s is not None:
             yield from _wait(place, rule, retry)
-        if rule.repair is not None and code not in (ErrorCode.INVALID_OUTPUT, "default"):
-            yield _warning(place, "`repair` means something for `invalid_output` only")
+        if rule.repair is not None and code not in REPAIRABLE:
+            yield _warning(place, "`repair` means something for `invalid_output` and `verification_failed` only")
         if rule.timeout_factor is not None and code not in (ErrorCode.TIMEOUT, "default"):
             yield _warning(place, "`timeout_factor` means something for `timeout` only")
         yield from _models(place, rule, task)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
@@ -109,15 +109,13 @@ def unknown_name(place: str, what: str, name: str, known: Collection[str], way_o
     return Problem(place, f"there is no {what} {name!r}", f"{hint} {way_out}".strip())
 
 
-def get_names(value: Any) -> list[str]:
-    """The names in a list of checks: written as a name, `{name: options}` or `{check: name, …}`."""
-    names: list[str] = []
-    for part in value:
-        match part:
-            case str(name) | {"check": str(name)} | {"name": str(name)}:
-                names.append(name)
-            case dict() if len(part) == 1:  # pyright: ignore[reportUnknownArgumentType]
-                names += [str(name) for name in part]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            case _:
-                pass
-    return names
+def unknown_connection(subject: Subject, place: str, model: str) -> Iterator[Problem]:
+    """The problem that a model is named whose connection does not exist, if it is one."""
+    if subject.known.connections is None or "/" not in model:
+        return
+    name = model.partition("/")[0]
+    connections = {*subject.known.connections, *subject.plan.models}
+    if name not in connections:
+        problem = unknown_name(place, "connection", name, connections)
+        hint = f"{problem.hint} A model is named `connection/model-id`; describe connections under `models`."
+        yield Problem(place, f"{problem.message} (in {model!r})", hint)

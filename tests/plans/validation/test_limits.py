@@ -74,7 +74,7 @@ WARNINGS = [
     Case(
         "a repair of what is no answer",
         (task("a", failure_policy={"timeout": {"repair": 1}}),),
-        "`repair` means something for `invalid_output` only",
+        "`repair` means something for `invalid_output` and `verification_failed` only",
     ),
 ]
 

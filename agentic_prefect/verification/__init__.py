@@ -1,0 +1,1 @@
+"""Looks at outputs before they count."""
