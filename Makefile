@@ -14,7 +14,7 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo dev test check format bench features clean
+.PHONY: help demo dev browser test check format bench features clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,7 +48,10 @@ dev: $(VENV)/.ready ## Start a local Prefect server and a worker, and deploy the
 test: $(VENV)/.ready-dev ## Run the tests
 	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
 
-check: $(VENV)/.ready-dev ## Check format, lint and types, then run the tests
+browser: ## Install Chromium for the tests of the UI, where it is missing and Debian's packages can be had
+	@.ci/chromium
+
+check: $(VENV)/.ready-dev browser ## Check format, lint and types, then run the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright

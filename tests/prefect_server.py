@@ -30,7 +30,6 @@ SERVER_ENVIRONMENT: Final = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
 }
 
@@ -90,7 +89,14 @@ def kill(home: Path) -> None:
 
 def _spawn(home: Path, *, port: int, owner_pid: int) -> subprocess.Popen[bytes]:
     # A test may have changed the environment; only what the server itself must differ in is set here.
-    environment = {**os.environ, **SERVER_ENVIRONMENT, "PREFECT_HOME": str(home / "prefect")}
+    environment = {
+        **os.environ,
+        **SERVER_ENVIRONMENT,
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
+        # Otherwise the pages are made ready inside of the installed package, by several sessions at once.
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),
+    }
     with (home / "log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, __file__, str(owner_pid), str(port)],

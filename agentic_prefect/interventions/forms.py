@@ -7,8 +7,10 @@ from prefect.input import RunInput
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from agentic_prefect.errors import ErrorCode
+from agentic_prefect.models.asking import DecisionAction
 from agentic_prefect.models.intervention import Decision, Intervention
 from agentic_prefect.plans.answers import BLOCK_NAME, Answer
+from agentic_prefect.reports.wording import duration
 
 TYPED: Mapping[str, tuple[type, Any]] = {
     "string": (str, ""),
@@ -17,6 +19,20 @@ TYPED: Mapping[str, tuple[type, Any]] = {
     "number": (float, 0.0),
 }
 """JSON type -> the field's type and what stands in it at first. The UI shows no choice of types well."""
+
+MEANING: Mapping[DecisionAction, str] = {
+    "approve": "approve: go on",
+    "reject": "reject: it fails",
+    "retry": "retry: once more",
+    "edit_input": "edit input: once more with another input",
+    "supply_output": "supply output: what you write is the output",
+    "fallback": "fallback: try what stands in for it",
+    "skip": "skip: it counts as skipped",
+    "continue": "continue: what needs it runs without",
+    "fail": "fail: it stays failed",
+    "abort": "abort: stop the plan",
+}
+"""What each decision does, in a few words."""
 
 KEYED = frozenset({ErrorCode.AUTHENTICATION, ErrorCode.PERMISSION})
 """Errors that a new key may mend."""
@@ -37,9 +53,7 @@ def form_for(
         votes: What others decided before.
         base: What kind of form it is.
     """
-    fields: dict[str, Any] = {
-        "decision": (_choice(intervention.actions), Field(title="Decision", description=_MEANING))
-    }
+    fields: dict[str, Any] = {"decision": (_choice(intervention.actions), Field(**_decision(intervention.actions)))}
     if "supply_output" in intervention.actions:
         typed = typed_fields(intervention.output_schema)
         if typed is not None:
@@ -126,11 +140,13 @@ def description(intervention: Intervention, *, remark: str = "", votes: Sequence
         parts.append(f"Decided so far: {said}. {asking.approvals} must agree.")
     elif asking.approvals > 1:
         parts.append(f"{asking.approvals} of {asking.reviewers or asking.approvals} people must agree.")
-    until = f"within {asking.deadline_s:g} s" if asking.deadline_s else "without a deadline"
+    until = f"within {duration(asking.deadline_s)}" if asking.deadline_s else "without a deadline"
     where = f"Plan {intervention.plan}, task {intervention.task_id}, priority {intervention.priority}"
     parts.append(f"*{where}; {until}, otherwise: {_named(asking.default)}.*")
     if intervention.diagram:
-        parts.append(f"```mermaid\n{intervention.diagram}\n```")
+        # Folded up: the dialog is small, and the form should be seen.
+        drawing = f"```mermaid\n{intervention.diagram.strip()}\n```"
+        parts.append(f"<details><summary>The plan</summary>\n\n{drawing}\n\n</details>")
     return "\n\n".join(parts)
 
 
@@ -143,6 +159,12 @@ def may_need_key(intervention: Intervention) -> bool:
 def may_need_budget(intervention: Intervention) -> bool:
     """Whether a larger budget would help."""
     return intervention.error is not None and intervention.error.is_over_budget
+
+
+def _decision(actions: Sequence[DecisionAction]) -> dict[str, Any]:
+    about = {"title": "Decision", "description": " · ".join(MEANING[action] for action in actions)}
+    # What asks for an answer says so at once; nobody should approve with a single click.
+    return {**about, "default": actions[0]} if actions[0] == "supply_output" and "reject" in actions else about
 
 
 def _choice(values: Sequence[str]) -> Any:
@@ -178,9 +200,3 @@ def _typed_field(name: str, given: object) -> Any:
 
 def _named(action: str) -> str:
     return action.replace("_", " ")
-
-
-_MEANING = (
-    "retry: once more · edit input: once more with another input · supply output: what you write is the output · "
-    "skip: it counts as skipped · continue: what needs it runs without · fail: it stays failed · abort: stop the plan"
-)
