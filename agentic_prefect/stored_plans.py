@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -122,6 +122,17 @@ def find_given(reference: str, *, base_dir: Path | None = None, folders: Sequenc
         PlanInvalid: What it says is no plan; all problems at once.
         ConnectionLost: It would be on a server that does not answer.
     """
+    given = _found(reference, base_dir, folders)
+    agents = {task.agent for task in given.plan.tasks if task.agent} - {*given.plan.agents}
+    if not agents:
+        return given
+    # Prefect takes a second to load, and a plan that lists its agents needs nothing of it.
+    from agentic_prefect.blocks.named import with_profiles
+
+    return replace(given, plan=with_profiles(given.plan))
+
+
+def _found(reference: str, base_dir: Path | None, folders: Sequence[Path] | None) -> GivenPlan:
     if reference == STDIN:
         text = _text(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
         return GivenPlan(load_plan(text, source="standard input"))

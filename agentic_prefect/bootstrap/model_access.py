@@ -1,6 +1,6 @@
 """Which models a run can reach, and who pays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class ModelAccess:
         self._shared = shared
         self._cache_dir = local_cache(settings)
         self._rehearsal = RehearsalModel(map(parse_fault, options.faults)) if options.rehearse else None
+        self._policies = (options.policy, settings.policy())
+        self._blocks: dict[str, Connection | None] = {}
         self._made: dict[str, Connections] = {}
         self.secrets = set(secrets())
         """The keys in use, and those that may come into use, so that none of them is written anywhere."""
@@ -63,16 +65,20 @@ class ModelAccess:
         return _unthrottled if self._rehearsal is not None else self.connections(plan).throttle
 
     def connections(self, plan: Plan) -> Connections:
-        """The connections that a plan can use: its own, those of the environment, and the local model."""
-        own = "|".join(f"{name}={connection.model_dump_json()}" for name, connection in sorted(plan.models.items()))
+        """The connections that a plan can use: its own, those of the environment, the local model, and those that it
+        names and the Prefect server holds.
+        """
+        everywhere, default = self._everywhere()
+        stored = self._stored(plan, {*everywhere, *plan.models})
+        named = {**stored, **plan.models}
+        own = "|".join(f"{name}={connection.model_dump_json()}" for name, connection in sorted(named.items()))
         if own not in self._made:
-            everywhere, default = self._everywhere()
-            if default is None and len(plan.models) == 1:
-                default = next(iter(plan.models))
-            for connection in plan.models.values():
+            if default is None and len(named) == 1:
+                default = next(iter(named))
+            for connection in named.values():
                 self._remember(connection.api_key)
             self._made[own] = Connections(
-                {**everywhere, **plan.models},
+                {**everywhere, **named},
                 keys=self._key_of,
                 default=default,
                 make=self._client,
@@ -82,7 +88,8 @@ class ModelAccess:
 
     def names(self, plan: Plan) -> frozenset[str]:
         """The connections that a plan can name."""
-        return frozenset({*self._everywhere()[0], *plan.models})
+        known = {*self._everywhere()[0], *plan.models}
+        return frozenset({*known, *self._stored(plan, known)})
 
     async def aclose(self) -> None:
         """Close what the clients hold open."""
@@ -93,6 +100,18 @@ class ModelAccess:
         """Use another key for the connection of a plan's model from the next call on."""
         self._remember(key)
         self.connections(plan).renew_key(name, key)
+
+    def _stored(self, plan: Plan, known: Collection[str]) -> dict[str, Connection]:
+        """The connections that the Prefect server holds, of those that are named and not known otherwise."""
+        policies = (*self._policies, plan.defaults, *plan.agents.values(), *plan.tasks)
+        wanted = {each.model.partition("/")[0] for each in policies if each.model} - {*known}
+        if unread := wanted - {*self._blocks}:
+            # Blocks are Prefect's and take their time to load; hardly any plan names one.
+            from agentic_prefect.blocks.named import named_connections
+
+            found = named_connections(unread)
+            self._blocks |= {name: found.get(name) for name in unread}
+        return {name: block for name in sorted(wanted) if (block := self._blocks[name]) is not None}
 
     def _key_of(self, name: str, connection: Connection) -> SecretStr | None:
         return self._remember(_key_of(name, connection))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
+from agentic_prefect.blocks.named import with_profiles
 from agentic_prefect.bootstrap.assembly import Assembly
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.bootstrap.recorded import record_for
@@ -42,6 +43,7 @@ async def run_plan(
         PlanInvalid: The inputs do not fit, the plan cannot run, or there is no earlier run to go on from.
     """
     _require_plan(plan)
+    plan = await asyncio.to_thread(with_profiles, plan)
     assembly = Assembly(options, stop=stop)
     use(assembly.services)
     warming = asyncio.create_task(asyncio.to_thread(assembly.warm_up, plan))
@@ -64,6 +66,7 @@ async def run_plan_here(
         PlanInvalid: The inputs do not fit, the plan cannot run, or no flow run is going on.
     """
     _require_plan(plan)
+    plan = await asyncio.to_thread(with_profiles, plan)
     assembly = Assembly(options)
     use(assembly.services)
     try:
