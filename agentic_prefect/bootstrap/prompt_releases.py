@@ -17,6 +17,7 @@ from agentic_prefect.prompting.outcomes import nothing_known, outcomes
 from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.prompting.release_log import ReleaseLog
 from agentic_prefect.prompting.releases import Change
+from agentic_prefect.prompting.template import PromptTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,25 @@ class PromptReleases:
                 f"say `--breaking`."
             )
         return self._keep(entry)
+
+    def begin(
+        self, before: PromptTemplate, new: PromptTemplate, percent: float, *, author: str = "", note: str = ""
+    ) -> ReleaseEntry:
+        """Give a share of the work to a version that is about to come, and the rest to the one in use."""
+        now = self.registry.release_of(new.id)
+        return self._keep(
+            ReleaseEntry(
+                template=new.id,
+                stable=before.version,
+                candidate=new.version,
+                percent=percent,
+                unit=now.unit if now else "run",
+                at=datetime.now(UTC),
+                action="rollout",
+                author=author,
+                note=note,
+            )
+        )
 
     def promote(
         self, template_id: str, *, author: str = "", note: str = "", bar: Bar | None = Bar()

@@ -71,6 +71,8 @@ class PromptTemplate(Frozen):
     notes: str = ""
     """For those who change it: why it is as it is, and what this version changed."""
     author: str = ""
+    parent: str = ""
+    """The version that this one was made from, `id@version`; empty when nobody said."""
     origin: str = ""
     """The file that it was read from; empty when it was made in code."""
     first_line: int = 1

@@ -28,6 +28,7 @@ tests:
   - {name: says it, data: {text: x}, expect: [Sum up in 3]}
 notes: The number of sentences works better than a number of words.
 author: Ada
+parent: sum.up@1.9.0
 ---
 Sum up in {{ sentences }} sentences:
 {{ text }}
@@ -65,8 +66,9 @@ def test_file_is_read_whole() -> None:  # P-16
         "waive": (),
         "notes": "The number of sentences works better than a number of words.",
         "author": "Ada",
+        "parent": "sum.up@1.9.0",
         "origin": "sum.md.j2",
-        "first_line": 22,
+        "first_line": 23,
     }
     assert template.variables["text"].is_required
     assert template.variables["sentences"].default == 3

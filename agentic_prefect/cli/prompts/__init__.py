@@ -18,6 +18,8 @@ COMMANDS: Final = (
     ("rollout", "rollout:rollout", "Try a version of a template on a share of the work, or make it the one in use."),
     ("rollback", "rollback:rollback", "Take back the version that is tried, or go back to the version before."),
     ("stats", "stats:stats", "Show how the versions of a template have done, and what would make it better."),
+    ("improve", "improve:improve", "Ask a model for a better version of a template; it is kept as a draft."),
+    ("approve", "approve:approve", "Publish a draft for a share of the work, or ask people whether it may be."),
 )
 
 app = App(name="prompts", help="See, write, check and try prompt templates.", help_format="plaintext")
