@@ -52,6 +52,11 @@ class CheckedKind:
             work = replace(work, history=(*work.history, refused))
         raise AssertionError("the last turn returns or raises")
 
+    def prepared(self, work: Work) -> Work:
+        """The work as the inner kind prepares it, once for all attempts."""
+        own: Callable[[Work], Work] = getattr(self._inner, "prepared", _as_it_is)
+        return own(work)
+
     def fingerprint(self, work: Work) -> str:
         """What else the output depends on."""
         own: Callable[[Work], str] = getattr(self._inner, "fingerprint", _nothing)
@@ -63,6 +68,10 @@ def _rejection(verdict: Verdict) -> VerificationFailed:
     rejected = [each for each in verdict.checks if each.outcome == "rejected"]
     told = "; ".join(f"{each.check}: {' '.join(each.messages) or 'rejected'}" for each in rejected)
     return VerificationFailed(f"The output was not accepted. {told}")
+
+
+def _as_it_is(work: Work) -> Work:
+    return work
 
 
 def _nothing(_: Work) -> str:
