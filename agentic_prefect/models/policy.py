@@ -161,5 +161,5 @@ ErrorType = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9_]{0,99}$")]
 PolicyKey = ErrorCode | Literal["default"] | ErrorType
 
 FailurePolicy = dict[PolicyKey, Annotated[FailureRule, BeforeValidator(_expand_rule)]]
-"""Rules by error code, or by the exact name of an exception's class, which goes before its code. `default` serves every
-error without a rule of its own."""
+"""Rules by the exact name of an exception's class, by error code, and `default`: what the first of them leaves out the
+next one says."""

@@ -54,16 +54,25 @@ class GiveUp:
 Decision = TryAgain | GiveUp
 
 
-def own_rule(task: TaskFields, error: TaskError) -> FailureRule | None:
-    """The rule for the type of an error, else for its code; `None` when it has none of its own."""
-    policy = task.failure_policy or {}
-    return policy.get(error.type) or policy.get(error.code)
+def rule_for(task: TaskFields, code: ErrorCode, type: str = "") -> FailureRule:
+    """What holds for an error, field by field: the rule for its type says it, else that for its code, else `default`.
 
-
-def rule_for(task: TaskFields, code: ErrorCode) -> FailureRule:
-    """The rule for `code`, else the default rule, else an empty one."""
+    Args:
+        task: The task with its effective fields.
+        code: The error's code.
+        type: The name of its class; empty looks for no rule of that name.
+    """
     policy = task.failure_policy or {}
-    return policy.get(code) or policy.get("default") or FailureRule()
+    rules = [rule for key in (type, code, "default") if (rule := policy.get(key)) is not None]
+    if len(rules) < 2:
+        return rules[0] if rules else FailureRule()
+    fields = {
+        name: value
+        for rule in reversed(rules)
+        for name in rule.model_fields_set
+        if (value := getattr(rule, name)) is not None
+    }
+    return FailureRule.model_construct(set(fields), **fields)
 
 
 def allowed_retries(task: TaskFields, error: TaskError) -> int:
@@ -72,13 +81,14 @@ def allowed_retries(task: TaskFields, error: TaskError) -> int:
     A rule of its own outranks everything. Else the error's own verdict outranks the list of retryable codes, and both
     are outranked by other models, if the rule names some and they may help.
     """
-    own = own_rule(task, error)
-    if own is not None and own.retry is not None:
-        return own.retry
-    rule, retry = own or rule_for(task, error.code), task.retry or RetryConfig()
+    own, rule = _own_rules(task, error), rule_for(task, error.code, error.type)
+    limit = next((each.retry for each in own if each.retry is not None), None)
+    if limit is not None:
+        return limit
+    retry = task.retry or RetryConfig()
     worth_it = error.retryable if error.retryable is not None else error.code in (retry.on or ())
     granted = (rule.retry if rule.retry is not None else task.retries or 0) if worth_it else 0
-    if own is not None or worth_it or error.code in MODEL_MAY_HELP:
+    if worth_it or error.code in MODEL_MAY_HELP or any(each.model for each in own):
         granted = max(granted, _retries_for_models(rule))
     return granted
 
@@ -92,7 +102,7 @@ def decide(task: TaskFields, *, error: TaskError, history: tuple[TaskError, ...]
         history: The errors of the attempts before it, oldest first.
         draw: A random number in [0, 1) for the jitter.
     """
-    limit, rule = allowed_retries(task, error), own_rule(task, error) or rule_for(task, error.code)
+    limit, rule = allowed_retries(task, error), rule_for(task, error.code, error.type)
     earlier = [past for past in history if _counted_as(task, past) == _counted_as(task, error)]
     if rule.max_attempts is not None and len(history) + 1 >= rule.max_attempts:
         return GiveUp(exhausted=limit > 0 and len(history) > 0)
@@ -118,12 +128,16 @@ def decide(task: TaskFields, *, error: TaskError, history: tuple[TaskError, ...]
 
 def most_retries(task: TaskFields) -> int:
     """An upper bound of the retries that `decide` can grant, whatever goes wrong."""
-    shared = task.retries or 0
+    policy = task.failure_policy or {}
+    default = policy.get("default") or FailureRule()
+    slowest = max((rule.model_after or 1 for rule in policy.values()), default=1)
+    shared = default.retry if default.retry is not None else task.retries or 0
     own = (
-        rule.retry if rule.retry is not None else max(shared, _retries_for_models(rule)) if rule.model else 0
-        for rule in (task.failure_policy or {}).values()
+        rule.retry if rule.retry is not None else max(shared, len(rule.model or ()) * slowest)
+        for key, rule in policy.items()
+        if key != "default" and _has_limit(rule)
     )
-    return shared + sum(own)
+    return max(shared, len(default.model or ()) * slowest) + sum(own)
 
 
 def model_for(task: TaskFields, history: tuple[TaskError, ...]) -> str | None:
@@ -131,13 +145,13 @@ def model_for(task: TaskFields, history: tuple[TaskError, ...]) -> str | None:
 
     `None` leaves it to the default connection.
     """
-    model, counts = task.model, Counter[int]()
+    model, counts = task.model, Counter[str]()
     for error in history:
-        rule = own_rule(task, error) or rule_for(task, error.code)
+        rule, key = rule_for(task, error.code, error.type), _counted_as(task, error)
         if rule.model is None:
             continue
-        counts[id(rule)] += 1
-        reached = counts[id(rule)] // (rule.model_after or 1)
+        counts[key] += 1
+        reached = counts[key] // (rule.model_after or 1)
         if reached:
             model = rule.model[min(reached, len(rule.model)) - 1]
     return model
@@ -215,12 +229,21 @@ def _keys(error: TaskError) -> tuple[str, str]:
     return error.type, error.code
 
 
+def _own_rules(task: TaskFields, error: TaskError) -> tuple[FailureRule, ...]:
+    """The rules for the error's type and code, as far as there are any."""
+    policy = task.failure_policy or {}
+    return tuple(rule for key in _keys(error) if (rule := policy.get(key)) is not None)
+
+
 def _counted_as(task: TaskFields, error: TaskError) -> str:
     """Errors with a limit of their own are counted apart; all others share the task's `retries`."""
     policy = task.failure_policy or {}
-    key = error.type if error.type in policy else error.code
-    rule = policy.get(key)
-    return key if rule is not None and (rule.retry is not None or rule.model) else ""
+    limited = (key for key in _keys(error) if (rule := policy.get(key)) is not None and _has_limit(rule))
+    return next(limited, "")
+
+
+def _has_limit(rule: FailureRule) -> bool:
+    return rule.retry is not None or rule.model is not None
 
 
 def _retries_for_models(rule: FailureRule) -> int:

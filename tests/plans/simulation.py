@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from agentic_prefect.models.asking import DecisionAction
+from agentic_prefect.models.intervention import Decision
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import PlanStatus
@@ -12,17 +14,19 @@ from agentic_prefect.plans.expressions import evaluate
 from agentic_prefect.plans.outcome import plan_output, plan_status
 from agentic_prefect.plans.progress import (
     Action,
+    AskPerson,
     Blueprint,
     CancelAsked,
     CancelRunning,
     NodeEnded,
     Outcome,
+    PersonDecided,
     Progress,
     ShowFallback,
     StartNode,
 )
 from agentic_prefect.policies.effective import effective_plan
-from agentic_prefect.testing.builders import cancelled, completed, failed
+from agentic_prefect.testing.builders import EPOCH, cancelled, completed, failed
 
 Script = Mapping[str, Any]
 """By node or task: an output, an exception code as `"!code"`, or a function from the node's action to a result."""
@@ -75,6 +79,7 @@ def simulate(
     choose: Callable[[list[StartNode]], int] = lambda waiting: 0,
     stop_after: int | None = None,
     stop: Outcome = CancelAsked("somebody asked"),  # noqa: B008  # frozen
+    answer: DecisionAction = "skip",
 ) -> Simulation:
     """Run a plan to its end.
 
@@ -85,21 +90,29 @@ def simulate(
         choose: Which of the nodes in flight ends next.
         stop_after: After how many ends the plan is stopped.
         stop: What stops it.
+        answer: What people decide, once nothing else is left to do.
     """
     blueprint = Blueprint.of(effective_plan(plan), inputs or {})
     progress, actions = begin(blueprint)
     run = Simulation(blueprint, progress)
     flying: list[StartNode] = []
+    asked: list[AskPerson] = []
     ended, stopping = 0, False
     while True:
         run.actions.extend(actions)
         flying.extend(action for action in actions if isinstance(action, StartNode))
+        asked = [each for each in asked if each.task_id in run.progress.awaiting]
+        asked.extend(action for action in actions if isinstance(action, AskPerson))
         stopping = stopping or any(isinstance(action, CancelRunning) for action in actions)
         run.most_running = max(run.most_running, len(flying))
+        outcome: Outcome
+        if not flying and asked:
+            decision = Decision(action=answer, by="ann", decided_at=EPOCH)
+            run.progress, actions = advance(blueprint, run.progress, PersonDecided(asked.pop(0).task_id, decision))
+            continue
         if not flying:
             assert run.progress.is_done(blueprint), "nothing is in flight and the plan is not done"
             return run
-        outcome: Outcome
         if stop_after is not None and ended == stop_after and not stopping:
             outcome = stop
         else:

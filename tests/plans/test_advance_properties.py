@@ -6,12 +6,18 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentic_prefect.models.asking import DecisionAction
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.status import TaskStatus
-from agentic_prefect.plans.progress import StartNode
+from agentic_prefect.models.policy import Fallback
+from agentic_prefect.models.status import PlanStatus, TaskStatus
+from agentic_prefect.plans.outcome import uncovered_failures
+from agentic_prefect.plans.progress import AskPerson, ShowLost, StartNode
+from agentic_prefect.policies.failure import last_action
 from agentic_prefect.testing.builders import make_plan
 from tests.plans.simulation import Simulation, simulate
 
+LAST = ("continue", "abort", "ask_human")
+ANSWERS: tuple[DecisionAction, ...] = ("skip", "continue", "fail", "supply_output", "abort")
 CODES = ("refusal", "server", "timeout", "max_retries_exceeded")
 
 
@@ -36,7 +42,9 @@ def plans(draw: st.DrawFn) -> tuple[Plan, dict[str, Any]]:
             task["for_each"] = list(range(draw(st.integers(0, 3))))
         if task_id in ordinary:
             choices: list[Any] = ["skip_dependents", "skip_dependents", "continue", "abort"]
+            choices += ["ask_human"]
             choices += [{"fallback": spare}] * 2 if spare else []
+            choices += [{"fallback": spare, "then": draw(st.sampled_from(LAST))}] * 2 if spare else []
             task["on_failure"] = draw(st.sampled_from(choices))
             task["critical"] = draw(st.integers(0, 15)) == 0
         if draw(st.integers(0, 2)) == 0:
@@ -70,7 +78,9 @@ def test_every_plan_comes_to_an_end(case: tuple[Plan, dict[str, Any]], seed: int
 
 def halts(plan: Plan) -> bool:
     """Whether a failure may stop the plan."""
-    return any(task.critical or getattr(task.on_failure, "kind", "") == "abort" for task in plan.tasks)
+    return any(
+        task.critical or (task.on_failure and last_action(task.on_failure).kind == "abort") for task in plan.tasks
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -105,12 +115,46 @@ def test_nothing_starts_before_what_it_needs(case: tuple[Plan, dict[str, Any]], 
         task = plan.task(task_id)
         for needed in task.depends_on:
             view = start.scope.tasks[needed]
-            continues = getattr(plan.task(needed).on_failure, "kind", "") == "continue"
+            action = plan.task(needed).on_failure
+            continues = action is not None and last_action(action).kind == "continue"
             assert (
                 view.succeeded or continues or (plan.task(needed).for_each is not None and view.status == "completed")
             )
         for before in task.after:
             assert TaskStatus(start.scope.tasks[before].status).is_final
+
+
+@settings(max_examples=100, deadline=None)
+@given(case=plans(), seed=st.integers(0, 10_000), answer=st.sampled_from(ANSWERS))
+def test_what_is_lost_is_told_once(case: tuple[Plan, dict[str, Any]], seed: int, answer: DecisionAction) -> None:
+    """Exactly the failures that keep a plan from completing are dead letters, whatever people decide about others."""
+    plan, script = case
+    chance = random.Random(seed)
+    run = simulate(plan, script, choose=lambda flying: chance.randrange(len(flying)), answer=answer)
+    told = [action.result.task_id for action in run.actions if isinstance(action, ShowLost)]
+
+    assert sorted(told) == sorted(uncovered_failures(run.blueprint, run.progress))
+    assert (run.status is PlanStatus.COMPLETED) == (not told and run.progress.halt is None)
+    assert all(run.results[name].error is not None for name in told)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=plans(), seed=st.integers(0, 10_000), answer=st.sampled_from(ANSWERS))
+def test_people_are_asked_only_about_what_nothing_else_covers(
+    case: tuple[Plan, dict[str, Any]], seed: int, answer: DecisionAction
+) -> None:
+    """A question comes after the whole chain, and what the answer says holds for the task."""
+    plan, script = case
+    chance = random.Random(seed)
+    run = simulate(plan, script, choose=lambda flying: chance.randrange(len(flying)), answer=answer)
+    for asked in (action for action in run.actions if isinstance(action, AskPerson)):
+        action = plan.task(asked.task_id).on_failure
+        chain = action.chain if isinstance(action, Fallback) else ()
+
+        assert all(not run.results[name].success and name in run.progress.settled for name in chain)
+        decided = run.results[asked.task_id]
+        if answer in ("skip", "supply_output") and run.progress.decisions.get(asked.task_id):
+            assert decided.status == ("skipped" if answer == "skip" else "completed")
 
 
 @settings(max_examples=60, deadline=None)

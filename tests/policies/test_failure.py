@@ -97,6 +97,13 @@ CASES = [
         TryAgain(5.0),
     ),
     Case(
+        "and says what a rule leaves out",
+        fields(failure_policy={"server": {"retry": 1}, "default": {"base_s": 5, "retry": 9}}),
+        error_of("server"),
+        (),
+        TryAgain(5.0),
+    ),
+    Case(
         "linear",
         fields(failure_policy={"server": {"backoff": "linear"}}),
         error_of("server"),
