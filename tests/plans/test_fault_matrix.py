@@ -98,7 +98,7 @@ PLACES = ("root", "middle", "item", "fallback")
 def plan_of(place: str, policy: dict[str, Any]) -> Any:
     """A plan with a victim in that place."""
     victim: dict[str, Any] = {"id": "victim", "retries": 1, **policy}
-    others = [{"id": "beside"}, {"id": "rescue"}]
+    others: list[dict[str, Any]] = [{"id": "beside"}, {"id": "rescue"}]
     chief = "primary" if place == "fallback" else "victim"
     match place:
         case "middle":

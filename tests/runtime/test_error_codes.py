@@ -43,7 +43,8 @@ async def test_each_error_has_its_own_end(bench: Bench) -> None:
     async def fail(work: Work) -> None:
         raise RAISED[work.task_id]
 
-    result = await bench.run(make_plan(*tasks, max_concurrency=20), **dict.fromkeys(RAISED, fail))
+    behaviours: dict[str, Any] = dict.fromkeys(RAISED, fail)
+    result = await bench.run(make_plan(*tasks, max_concurrency=20), **behaviours)
     runs = await task_runs(result.run_id, 2 * len(RAISED))
     messages = {name: run.state.message for name, run in runs.items() if run.state and name in RAISED}
 
