@@ -74,6 +74,7 @@ class AgenticSettings(PrefectBaseSettings):
     history_texts: bool = Field(
         default=True, description="Whether the history holds error messages; otherwise only how long they were."
     )
+    history_prompts: bool = Field(default=True, description="Whether the history holds the prompts that were sent.")
     history_report_every: int = Field(
         default=25, ge=0, description="After how many failures a report on patterns is made; 0 makes none."
     )

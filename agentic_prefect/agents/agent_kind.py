@@ -24,7 +24,7 @@ class AgentKind:
     async def execute(self, work: Work) -> Any:
         """The agent's answer. The exact prompt is on the record before it is sent."""
         prompt = self.prompt_for(work)
-        work.trail.prompt = prompt.record
+        work.trail.prompted(prompt.record)
         return await self._runners.get(work.agent.name, self._runner).run(prompt, work)
 
     def prompt_for(self, work: Work) -> RenderedPrompt:

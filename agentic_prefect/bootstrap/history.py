@@ -66,6 +66,7 @@ def history_observer(info: RunInfo, settings: AgenticSettings, *, rehearsal: boo
         rehearsal=rehearsal,
         whole_plan=info.whole_plan,
         clean=str if settings.history_texts else _anonymous,
+        keeps_prompts=settings.history_prompts,
     )
     # Opened in the writer's thread: to load SQLAlchemy takes longer than many a run does.
     opened = partial(_store, settings.history_address())

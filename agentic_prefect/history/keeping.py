@@ -8,6 +8,7 @@ from agentic_prefect.errors import ErrorCode, SubPlanFailed
 from agentic_prefect.history.ids import entry_id
 from agentic_prefect.history.letters import MAX_MESSAGE_CHARS, Letters
 from agentic_prefect.history.pages import Pages
+from agentic_prefect.history.sent import prompt_entry
 from agentic_prefect.history.watched import Watched
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import (
@@ -23,6 +24,7 @@ from agentic_prefect.models.events import (
     TaskFailed,
     TaskFallback,
     TaskOutputAvailable,
+    TaskPrompted,
     TaskRetrying,
     TaskSkipped,
     TaskStatusChanged,
@@ -94,6 +96,9 @@ class Keeping:
                 self._letters.resolve((event.task_id, *self._stands_in_for.get(event.task_id, ())), event)
             case TaskDeadLettered():
                 self._letters.add(event)
+            case TaskPrompted():
+                if self._watched.keeps_prompts:
+                    self._put(prompt_entry(event, self._watched), event)
             case VerificationCompleted():
                 self._put(self._task(event), event, verdict=event.outcome, verdict_ratio=event.confidence_ratio)
             case TaskFailed():

@@ -10,6 +10,7 @@ from agentic_prefect.models.history import (
     DeadLetterEntry,
     EntryT,
     FailureEntry,
+    PromptEntry,
     ReportEntry,
     RunEntry,
     TaskEntry,
@@ -22,6 +23,7 @@ NAMES: Mapping[type[AnyEntry], str] = {
     TaskEntry: "task",
     FailureEntry: "failure",
     DeadLetterEntry: "dead letter",
+    PromptEntry: "prompt",
     ReportEntry: "report",
 }
 """What an entry is called in messages."""

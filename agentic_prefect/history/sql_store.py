@@ -24,7 +24,17 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.history.database import location, open_engine
 from agentic_prefect.history.rows import NAMES, entry_of, row_of
-from agentic_prefect.history.tables import DEAD_LETTERS, FAILURES, INSERTS, REPORTS, RUNS, TABLES, TASKS, UPDATES
+from agentic_prefect.history.tables import (
+    DEAD_LETTERS,
+    FAILURES,
+    INSERTS,
+    PROMPTS,
+    REPORTS,
+    RUNS,
+    TABLES,
+    TASKS,
+    UPDATES,
+)
 from agentic_prefect.models.history import (
     ANY,
     NONE,
@@ -177,7 +187,7 @@ class SqlHistory:
                 .union(select(TASKS.c.run_id).where(TASKS.c.updated_at >= before))
                 .subquery()
             )
-            for table in (FAILURES, TASKS, RUNS):
+            for table in (FAILURES, PROMPTS, TASKS, RUNS):
                 old = table.c.run_id.not_in(select(kept.c.run_id))
                 removed += connection.execute(delete(table).where(table.c.updated_at < before, old)).rowcount
             seen_to = DEAD_LETTERS.c.status != "open"

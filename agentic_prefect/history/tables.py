@@ -23,9 +23,17 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from agentic_prefect.models.history import AnyEntry, DeadLetterEntry, FailureEntry, ReportEntry, RunEntry, TaskEntry
+from agentic_prefect.models.history import (
+    AnyEntry,
+    DeadLetterEntry,
+    FailureEntry,
+    PromptEntry,
+    ReportEntry,
+    RunEntry,
+    TaskEntry,
+)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """To be raised with every change of the tables; a file of each version is kept with the tests."""
 
 METADATA = MetaData()
@@ -151,6 +159,19 @@ DEAD_LETTERS = _of_run(
     Column("comment", Text, nullable=False),
 )
 
+PROMPTS = _of_run(
+    "prompts",
+    Column("task_id", Text, nullable=False),
+    Column("agent", Text),
+    Column("model", Text),
+    *_prompt(),
+    Column("attempt", Integer, nullable=False),
+    Column("refinement", Integer, nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    Column("parent", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
 REPORTS = _entry(
     "reports",
     Column("failures", Integer, nullable=False),
@@ -158,13 +179,14 @@ REPORTS = _entry(
 )
 
 ADDED: Mapping[int, tuple[Column[Any], ...]] = {2: (TASKS.c.verdict, TASKS.c.verdict_ratio)}
-"""The columns that came with each version of the tables; version 3 brought a table of its own."""
+"""The columns that came with each version of the tables; versions 3 and 4 brought a table each."""
 
 TABLES: Mapping[type[AnyEntry], Table] = {
     RunEntry: RUNS,
     TaskEntry: TASKS,
     FailureEntry: FAILURES,
     DeadLetterEntry: DEAD_LETTERS,
+    PromptEntry: PROMPTS,
     ReportEntry: REPORTS,
 }
 

@@ -22,6 +22,8 @@ class Watched:
     """False for a single task in somebody's own flow, which may be called several times in one run."""
     clean: Callable[[str], str] = str
     """Takes out of a text what must not be kept."""
+    keeps_prompts: bool = True
+    """Whether the texts of prompts are kept."""
 
     def task(self, name: str) -> AgentTask:
         """The task of that id, or of which `name` is an item.

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 from agentic_prefect.models.asking import DecisionAction, Priority
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.error import TaskError
-from agentic_prefect.models.prompt import PromptVersion
+from agentic_prefect.models.prompt import PromptRecord, PromptVersion
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.models.verdict import Outcome
@@ -103,6 +103,17 @@ class TaskOutputAvailable(TaskEventBase):
     cached: bool = False
     preview: str = ""
     """The output's first characters, on one line."""
+
+
+class TaskPrompted(TaskEventBase):
+    """What an attempt sent to its agent; told when the attempt is over."""
+
+    name: Literal["agentic.task.prompted"] = "agentic.task.prompted"
+    attempt: int
+    """From 1."""
+    model: str | None = None
+    prompt: PromptRecord
+    """With its text: an observer that hands events on leaves that out."""
 
 
 class VerificationCompleted(TaskEventBase):
@@ -219,6 +230,7 @@ Event = Annotated[
     | PlanBudgetExceeded
     | TaskStatusChanged
     | TaskRetrying
+    | TaskPrompted
     | TaskOutputAvailable
     | VerificationCompleted
     | TaskFailed

@@ -170,6 +170,23 @@ class DeadLetterEntry(RunPart):
     """Why it was discarded."""
 
 
+class PromptEntry(RunPart):
+    """One prompt that was sent, with its text; it began to be kept when its attempt was over."""
+
+    task_id: str
+    agent: str | None = None
+    model: str | None = None
+    prompt: PromptVersion
+    attempt: int = Field(ge=1)
+    refinement: int = 0
+    """How many times it was refined with what was wrong with an answer."""
+    text_hash: str
+    parent: str = ""
+    """The `text_hash` of the prompt that it refines; empty for the first."""
+    text: str
+    """Without secrets."""
+
+
 class ReportEntry(Entry):
     """A report on patterns in the history."""
 
@@ -179,7 +196,7 @@ class ReportEntry(Entry):
     """Markdown."""
 
 
-AnyEntry = RunEntry | TaskEntry | FailureEntry | DeadLetterEntry | ReportEntry
+AnyEntry = RunEntry | TaskEntry | FailureEntry | DeadLetterEntry | PromptEntry | ReportEntry
 EntryT = TypeVar("EntryT", bound=AnyEntry)
 
 

@@ -49,6 +49,12 @@ class PromptRecord(PromptVersion):
 
     text: str = ""
     """What the model received, all messages joined in order."""
+    text_hash: str = ""
+    """SHA-256 (hex) of the text as it was sent, before anything in it was masked, with its pictures."""
+    parent: str = ""
+    """The `text_hash` of the prompt that this one refines with what was wrong with its answer; empty for the first."""
+    refinement: int = Field(default=0, ge=0)
+    """How many times it was refined to become what it is."""
     images: tuple[str, ...] = ()
     """The pictures that went with it: addresses without what follows `?`, and fingerprints of pictures sent whole."""
 

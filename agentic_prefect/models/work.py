@@ -27,6 +27,13 @@ class Trail:
     verdict: Verdict | None = None
     """What checks found about the last output; `None` when none looked at it."""
 
+    prompts: tuple[PromptRecord, ...] = ()
+    """Every prompt that was sent, in order; `prompt` is the last one."""
+
+    def prompted(self, prompt: PromptRecord) -> None:
+        """Put a prompt on record that is about to be sent."""
+        self.prompt, self.prompts = prompt, (*self.prompts, prompt)
+
     def decided(self, decision: Decision) -> None:
         """Add what people decided."""
         self.decisions = (*self.decisions, decision)
@@ -80,6 +87,10 @@ class Work:
     """Counted from 1."""
     history: tuple[TaskError, ...] = ()
     """What went wrong in the attempts before, oldest first."""
+    comment: str = ""
+    """What a person said who sent the task back; empty when nobody did, or said nothing."""
+    failed_before: tuple[TaskError, ...] = ()
+    """What went wrong in the attempts before a person sent it back, oldest first."""
     timeout_s: float | None = None
     repairs: int = 0
     """How often an answer of the wrong form is sent back within this attempt."""

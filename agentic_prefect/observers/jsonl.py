@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from agentic_prefect.errors import TerminalError
-from agentic_prefect.models.events import Event
+from agentic_prefect.models.events import Event, TaskPrompted
 
 STDOUT = "-"
 
@@ -30,7 +30,8 @@ class StreamUnwritable(TerminalError, OSError):
 class JsonlObserver:
     """One line per event, in order, each written out at once.
 
-    A line is the event's JSON form with its name first; `TypeAdapter(Event).validate_json` reads it back.
+    A line is the event's JSON form with its name first; `TypeAdapter(Event).validate_json` reads it back. The texts of
+    prompts are left out.
 
     Args:
         target: A file (replaced if it exists), `-` for standard output, or an open text stream, which stays open.
@@ -54,7 +55,8 @@ class JsonlObserver:
 
     def on_event(self, event: Event) -> None:
         """Write the event's line."""
-        line = json.dumps({"name": event.name, **event.model_dump(mode="json")}, ensure_ascii=False)
+        left_out = {"prompt": {"text"}} if isinstance(event, TaskPrompted) else None
+        line = json.dumps({"name": event.name, **event.model_dump(mode="json", exclude=left_out)}, ensure_ascii=False)
         with self._lock:
             self._stream.write(f"{line}\n")
             self._stream.flush()

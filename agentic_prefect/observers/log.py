@@ -19,6 +19,7 @@ from agentic_prefect.models.events import (
     TaskFailed,
     TaskFallback,
     TaskOutputAvailable,
+    TaskPrompted,
     TaskRetrying,
     TaskSkipped,
     TaskStatusChanged,
@@ -105,6 +106,7 @@ def _question_line(
 _TaskEvent = (
     TaskStatusChanged
     | TaskRetrying
+    | TaskPrompted
     | TaskOutputAvailable
     | VerificationCompleted
     | TaskFailed
@@ -128,6 +130,10 @@ def _task_line(event: _TaskEvent) -> tuple[int, str]:
                 f"Task {event.task_id!r}: attempt {event.attempt} failed, the next one follows in "
                 f"{duration(event.delay_s)}{limit}{other} ({event.error.code.value}: {_cut(event.error.message)})"
             )
+        case TaskPrompted():
+            refined = f", refined {event.prompt.refinement} times" if event.prompt.refinement else ""
+            made = f"{event.prompt.id}@{event.prompt.version}"
+            return logging.DEBUG, f"Task {event.task_id!r}: attempt {event.attempt} was prompted with {made}{refined}"
         case TaskOutputAvailable():
             return logging.INFO, _success(event)
         case VerificationCompleted():

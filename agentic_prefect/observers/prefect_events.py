@@ -7,7 +7,7 @@ from uuid import UUID
 from prefect.events import emit_event
 
 from agentic_prefect.models.error import TaskError
-from agentic_prefect.models.events import Event, EventBase
+from agentic_prefect.models.events import Event, EventBase, TaskPrompted
 
 MAX_TEXT_CHARACTERS = 2_000
 """Longer texts are cut, so that a payload stays far below the 64 kB that a reader of the feed can bear."""
@@ -38,7 +38,9 @@ class PrefectEventObserver:
         self._related = [dict(each) for each in related]
 
     def on_event(self, event: Event) -> None:
-        """Hand the event to Prefect's background sender; this returns at once."""
+        """Hand the event to Prefect's background sender; this returns at once. Prompts are not for the feed."""
+        if isinstance(event, TaskPrompted):
+            return
         task_id, task_run_id = getattr(event, "task_id", None), getattr(event, "task_run_id", None)
         plan = {"prefect.resource.id": f"agentic.plan.{event.run_id}", "prefect.resource.name": event.plan}
         labels = {"agentic.plan": event.plan, "agentic.run-id": event.run_id}

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from agentic_prefect.models.intervention import Decision
 from agentic_prefect.plans.expressions import Scope
 from agentic_prefect.plans.progress import (
     Ready,
@@ -59,6 +60,13 @@ class Places(WorkingCopy):
                 fallback_for=owner,
                 fault=ready.fault,
                 before=self._progress.results.get(name),
+                comment=_said(self._progress.decisions.get(task_id, ())) if name in self._progress.results else "",
                 edited=(self._progress.edited[task_id],) if task_id in self._progress.edited else (),
             )
         )
+
+
+def _said(decisions: tuple[Decision, ...]) -> str:
+    """What the last person said who sent a task back."""
+    last = decisions[-1] if decisions else None
+    return last.comment if last is not None and last.by_a_person else ""

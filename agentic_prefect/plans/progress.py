@@ -158,6 +158,8 @@ class StartNode:
     fault: str = ""
     before: TaskResult | None = None
     """How it ended before a person asked for another try; `None` the first time."""
+    comment: str = ""
+    """What that person said; empty when they said nothing."""
     edited: tuple[Any, ...] = ()
     """The input that a person gave in place of its own; empty when nobody did."""
 

@@ -1,5 +1,6 @@
 """From a task's work to the prompt for its agent."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -58,13 +59,17 @@ class PromptBuilder:
         data = data_of(work, given=given, output=output, capabilities=capabilities, domain=domain or work.agent.domain)
         data |= {"reasoning": program.reasoning, "examples": _examples(program, data)}
         messages, dropped = self._fitted(program, data, shown_items(work.context), images)
+        text, before = _joined(messages), _refined(work, data)
         record = PromptRecord(
             id=template.id,
             version=template.version,
             hash=program.hash,
             arm=work.prompt.arm if work.prompt else "",
-            text=_joined(messages),
+            text=text,
             images=tuple(map(image_label, images)),
+            text_hash=_digest(text, *(image.url for image in images)),
+            parent=before.text_hash if before else "",
+            refinement=before.refinement + 1 if before else 0,
         )
         return RenderedPrompt(
             messages=messages, record=record, dropped=dropped, output=output, thinks=program.reasoning
@@ -84,7 +89,10 @@ class PromptBuilder:
         template = self._registry.get(reference)
         program = self._registry.program(template)
         messages = program.render(data)
-        record = PromptRecord(id=template.id, version=template.version, hash=program.hash, text=_joined(messages))
+        text = _joined(messages)
+        record = PromptRecord(
+            id=template.id, version=template.version, hash=program.hash, text=text, text_hash=_digest(text)
+        )
         return RenderedPrompt(messages=messages, record=record, output=output)
 
     def hash_of(self, reference: str) -> str:
@@ -156,6 +164,18 @@ def _examples(program: Program, data: Mapping[str, Any]) -> list[dict[str, str]]
 
 def _with_context(data: Mapping[str, Any], items: Sequence[Shown]) -> dict[str, Any]:
     return {**data, "context": [item.data() for item in items]}
+
+
+def _refined(work: Work, data: Mapping[str, Any]) -> PromptRecord | None:
+    """The prompt that this one refines: the last one, if something was wrong with its answer."""
+    if data["feedback"] is None:
+        return None
+    past = (error.context.prompt for error in reversed((*work.failed_before, *work.history)))
+    return next((prompt for prompt in past if prompt is not None), None)
+
+
+def _digest(text: str, *others: str) -> str:
+    return hashlib.sha256("\0".join((text, *others)).encode()).hexdigest()
 
 
 def _joined(messages: Sequence[Message]) -> str:

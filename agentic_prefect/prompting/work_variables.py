@@ -27,6 +27,14 @@ _FEEDBACK: Final = {
 }
 """Errors that say something about the answer. A rate limit or a timeout does not."""
 
+NOT_THE_ANSWER: Final = frozenset(
+    {
+        *(ErrorCode.RATE_LIMIT, ErrorCode.TIMEOUT, ErrorCode.CONNECTION, ErrorCode.SERVER, ErrorCode.OVERLOADED),
+        *(ErrorCode.AUTHENTICATION, ErrorCode.PERMISSION, ErrorCode.BUDGET_EXCEEDED, ErrorCode.PLAN_INVALID),
+    }
+)
+"""Errors after which what a person says, such as that the key was renewed, is not meant for the model."""
+
 
 def data_of(
     work: Work,
@@ -62,7 +70,7 @@ def data_of(
         "detail": agent.detail or "",
         "description": work.description.strip(),
         "domain": domain,
-        "feedback": _feedback(work.history),
+        "feedback": _feedback((*work.failed_before, *work.history), work.comment),
         "input": given,
         "input_fields": list(field_guide(work.input_schema, given)),
         "input_json": "" if _is_absent(given) else as_json(given),
@@ -72,14 +80,17 @@ def data_of(
     }
 
 
-def _feedback(history: Sequence[TaskError]) -> dict[str, str] | None:
-    """What the last answer that was refused was refused for; `None` if none was."""
-    for error in reversed(history):
-        if reason := _FEEDBACK.get(error.code):
-            is_human = error.code is ErrorCode.HUMAN_REJECTED
-            # What a check says may quote the answer, and what a model wrote is data.
-            return {"reason": reason, "text": error.message if is_human else delimited(error.message)}
-    return None
+def _feedback(history: Sequence[TaskError], comment: str) -> dict[str, str] | None:
+    """What the last answer that was refused was refused for, and what a person says about it; `None` if nothing was."""
+    said = comment.strip() if not history or history[-1].code not in NOT_THE_ANSWER else ""
+    refused = next((error for error in reversed(history) if error.code in _FEEDBACK), None)
+    if refused is None:
+        return {"reason": "A person sent it back and says:", "text": said} if said else None
+    is_human = refused.code is ErrorCode.HUMAN_REJECTED
+    # What a check says may quote the answer, and what a model wrote is data.
+    text = refused.message if is_human else delimited(refused.message)
+    also = f"\n\nA person looked at it and says:\n\n{said}" if said else ""
+    return {"reason": _FEEDBACK[refused.code], "text": text + also}
 
 
 def _is_absent(value: Any) -> bool:

@@ -23,6 +23,7 @@ from agentic_prefect.models.events import (
     TaskFailed,
     TaskFallback,
     TaskOutputAvailable,
+    TaskPrompted,
     TaskRetrying,
     TaskSkipped,
     TaskStatusChanged,
@@ -135,6 +136,7 @@ def _said(event: InterventionRequested | InterventionVoted | InterventionResolve
 _TaskEvent = (
     TaskStatusChanged
     | TaskRetrying
+    | TaskPrompted
     | TaskOutputAvailable
     | VerificationCompleted
     | TaskFailed
@@ -178,7 +180,7 @@ def _change(old: LiveTask, event: _TaskEvent) -> dict[str, object]:
             return {"fallback": event.fallback_id}
         case TaskDeadLettered():
             return {}  # its failure has told of it
-        case VerificationCompleted():
-            return {}  # a rejection shows as a failed attempt
+        case TaskPrompted() | VerificationCompleted():
+            return {}  # a rejection shows as a failed attempt, and prompts stand in the results
         case _:
             assert_never(event)

@@ -15,6 +15,7 @@ from agentic_prefect.models.events import (
     TaskExhausted,
     TaskFailed,
     TaskOutputAvailable,
+    TaskPrompted,
     TaskRetrying,
     TaskStatusChanged,
     VerificationCompleted,
@@ -161,6 +162,8 @@ class Job:
     def _settle(self, work: Work) -> None:
         self.usage, self._unsettled = self.usage + work.trail.usage, None
         work.trail.prompt = self.disclosure.redacted(work.trail.prompt)
+        for prompt in work.trail.prompts:
+            self.notify(TaskPrompted(**self._place(), attempt=work.attempt, model=work.trail.model, prompt=prompt))
         if work.trail.verdict is not None:
             verdict = work.trail.verdict = self.disclosure.found(work.trail.verdict)
             told = verdict.model_dump(include={"outcome", "confidence_ratio", "messages"})

@@ -8,6 +8,7 @@ from agentic_prefect.errors import AgenticError, PlanInvalid
 from agentic_prefect.interventions.desk import Desk
 from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.connection import Connection
+from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import Event
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import ContextItem
@@ -57,6 +58,8 @@ def job_for(
         plan=blueprint.plan.name,
         run_id=place.run_id,
         lineage=place.lineage.root,
+        comment=start.comment,
+        failed_before=_failures(start.before),
     )
     fault: Exception | None = PlanInvalid(start.fault) if start.fault else None
     key: str | None = None
@@ -91,6 +94,12 @@ def job_for(
         disclosure=services.disclosure,
         **_carried_on(start.before),
     )
+
+
+def _failures(before: TaskResult | None) -> tuple[TaskError, ...]:
+    """What each attempt ended with before a person sent the task back, oldest first."""
+    error = before.error if before is not None else None
+    return () if error is None else error.history or (error,)
 
 
 def _carried_on(before: TaskResult | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from agentic_prefect.models.history import (
     FailureEntry,
     HistoryQuery,
     Metric,
+    PromptEntry,
     ReportEntry,
     RunEntry,
     RunPart,
@@ -28,6 +29,7 @@ _NAMES: Mapping[type[AnyEntry], str] = {
     TaskEntry: "task",
     FailureEntry: "failure",
     DeadLetterEntry: "dead letter",
+    PromptEntry: "prompt",
     ReportEntry: "report",
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentic_prefect.cli.prompts import COMMANDS
+from agentic_prefect.testing import Reply, ScriptedServer
 from tests.cli.conftest import Command
 
 SHORT = """---
@@ -307,3 +308,43 @@ def test_an_editor_that_does_not_work_is_told(
 
     assert done.code == 2
     assert said in done.err
+
+
+RUDE = """
+name: rude
+defaults: {model: openai/scripted, retry: {base_s: 0.01}}
+tasks:
+  - {id: ask, description: Ask for tea., checks: [{expression: "{{ 'please' in output }}", message: Say please.}]}
+"""
+
+
+@pytest.mark.prefect
+def test_prompts_of_a_run_are_shown(
+    cli: Command, openai_env: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All attempts of a task as they were sent, or one of them; what there is not is told with what there is."""
+    # P-43
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_HISTORY_URL", f"sqlite:///{tmp_path}/history.db")
+    openai_env.on("Ask for tea.", Reply.text("Tea!"), Reply.text("Tea, please."))
+    assert cli("run", "-", stdin=RUDE).code == 0
+    run = json.loads(cli("history", "list", "-f", "json").out)[0]["id"][:13]
+    sent = ["\n\n".join(each["content"] for each in one.body["messages"]) for one in openai_env.requests]
+
+    every = cli("prompts", "show", "--run", run, "--task", "ask", "-f", "json")
+    second = cli("prompts", "show", "--run", run, "--task", "ask", "--attempt", 2)
+
+    assert [each["text"] for each in json.loads(every.out)] == sent
+    assert second.out.startswith("# Attempt 2: template agent.default@")
+    assert second.out.partition("\n\n")[2] == f"{sent[1]}\n"
+    assert "Say please." in second.out
+    assert "Did you mean 'ask'?" in cli("prompts", "show", "--run", run, "--task", "aks").err
+    assert "There are attempts: 1, 2." in cli("prompts", "show", "--run", run, "--task", "ask", "--attempt", 3).err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--run", "x"), ("agent.default", "--run", "x", "--task", "y")])
+def test_show_needs_to_know_what(cli: Command, arguments: tuple[str, ...]) -> None:
+    """A template, or a task of a run; not both and not neither."""
+    done = cli("prompts", "show", *arguments)
+
+    assert done.code == 2
+    assert "`--run RUN --task ID`" in done.err

@@ -4,7 +4,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from agentic_prefect.models.history import DeadLetterEntry, FailureEntry, LostAttempt, ReportEntry, RunEntry, TaskEntry
+from agentic_prefect.models.history import (
+    DeadLetterEntry,
+    FailureEntry,
+    LostAttempt,
+    PromptEntry,
+    ReportEntry,
+    RunEntry,
+    TaskEntry,
+)
 from agentic_prefect.models.prompt import PromptVersion
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
@@ -115,6 +123,29 @@ def a_letter(number: int = 0, **fields: Any) -> DeadLetterEntry:
     return DeadLetterEntry(**given)
 
 
+def a_prompt(number: int = 0, **fields: Any) -> PromptEntry:
+    """The refined prompt of a second attempt."""
+    given: dict[str, Any] = {
+        "id": f"prompt-{number}",
+        "run_id": "run-0",
+        "lineage": "run-0",
+        "plan": "trip",
+        "task_id": "write",
+        "agent": "writer",
+        "model": "gpt-small",
+        "prompt": PROMPT,
+        "at": at(number),
+        "updated_at": at(number),
+        "attempt": 2,
+        "refinement": 1,
+        "text_hash": "ab" * 32,
+        "parent": "ef" * 32,
+        "text": "# Task Description\n\nWrite; it was too long.",
+        **fields,
+    }
+    return PromptEntry(**given)
+
+
 def a_report(number: int = 0, **fields: Any) -> ReportEntry:
     """A report."""
     moment = at(number)
@@ -123,4 +154,4 @@ def a_report(number: int = 0, **fields: Any) -> ReportEntry:
     )
 
 
-ONE_OF_EACH = (a_run(), a_task(), a_failure(), a_letter(), a_report())
+ONE_OF_EACH = (a_run(), a_task(), a_failure(), a_letter(), a_prompt(), a_report())

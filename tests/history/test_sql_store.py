@@ -11,14 +11,14 @@ import pytest
 
 from agentic_prefect.history.sql_store import SqlHistory
 from agentic_prefect.history.tables import SCHEMA_VERSION
-from agentic_prefect.models.history import DeadLetterEntry, FailureEntry, RunEntry, TaskEntry
+from agentic_prefect.models.history import DeadLetterEntry, FailureEntry, PromptEntry, RunEntry, TaskEntry
 from agentic_prefect.models.history_errors import HistoryUnusable
 from tests.conftest import REPOSITORY
 from tests.history.samples import ONE_OF_EACH, a_failure, a_run, a_task
 
 CORPUS = REPOSITORY / "tests" / "fixtures" / "history"
 KINDS = tuple(type(entry) for entry in ONE_OF_EACH)
-SINCE: dict[type, str] = {DeadLetterEntry: "version-3"}
+SINCE: dict[type, str] = {DeadLetterEntry: "version-3", PromptEntry: "version-4"}
 """The first version that has a kind of entries, where that is not the first of all."""
 
 

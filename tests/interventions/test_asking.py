@@ -95,7 +95,7 @@ async def test_two_questions_wait_while_the_rest_goes_on(asking: Bench) -> None:
 
 
 async def test_another_try(asking: Bench) -> None:
-    """`retry` runs the task again, and what the first try took is counted."""
+    """`retry` runs the task again, told of what went wrong and what was said; what the first try took is counted."""
     plan = make_plan({"id": "a", "on_failure": "ask_human"})
 
     async def answer() -> None:
@@ -104,6 +104,10 @@ async def test_another_try(asking: Bench) -> None:
     result = await alongside(asking.run(plan, a=fails(Refused("no"))), answer())
 
     assert (result.output, result.results["a"].attempts, asking.kind.calls) == ("fine", 2, ["a", "a"])
+    assert [(work.comment, [error.code for error in work.failed_before]) for work in asking.kind.works] == [
+        ("", []),
+        ("the provider is back", ["refusal"]),
+    ]
     assert [each.value for each in asking.observer.statuses("a")] == [
         "pending", "in_progress", "failed", "awaiting_human", "retrying", "in_progress", "completed",
     ]  # fmt: skip

@@ -154,6 +154,7 @@ def test_another_try_may_be_asked_for_again_and_again() -> None:
     play.end("a", "fine")
 
     assert (again.before, again.edited, edited.edited) == (first, (), ({"n": 2},))
+    assert (again.comment, edited.comment) == ("try again", "")
     assert play.asked == [("a", 1), ("a", 2)]
     assert [decision.action for decision in play.result("a").decisions] == ["retry", "edit_input"]
     assert play.started == ["a", "other", "a", "a", "b"]

@@ -9,7 +9,8 @@ import pytest
 
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.agent import AgentSpec
-from agentic_prefect.models.prompt import ContextItem
+from agentic_prefect.models.error import ErrorContext
+from agentic_prefect.models.prompt import ContextItem, PromptRecord
 from agentic_prefect.prompting.errors import PromptError, UnknownTemplate
 from agentic_prefect.prompting.text import pretty_json
 from agentic_prefect.testing.builders import error_of
@@ -132,7 +133,7 @@ def test_record_names_the_template() -> None:  # P-43
     builder = make_builder(own)
     prompt = builder.build_for_task(make_work("Sing.", prompt="mine"))
 
-    assert prompt.record.model_dump() == {
+    assert prompt.record.model_dump(exclude={"text_hash", "parent", "refinement"}) == {
         "id": "mine",
         "version": "1.2.0",
         "hash": own.hash,
@@ -289,6 +290,46 @@ def test_last_refused_answer_counts() -> None:
     text = make_builder().build_for_task(replace(make_work(), attempt=4, history=history)).record.text
 
     assert [word for word in ("FIRST", "SECOND", "THIRD") if word in text] == ["SECOND"]
+
+
+SENT_BACK = [
+    ("refusal", ["A person sent it back and says:", "COMMENTMARK"], []),
+    ("verification_failed", ["A check did not accept your answer.", "MESSAGEMARK", "COMMENTMARK"], []),
+    ("human_rejected", ["A person did not accept your answer.", "MESSAGEMARK", "COMMENTMARK"], []),
+    ("authentication", [], ["COMMENTMARK", "MESSAGEMARK", "What was wrong"]),
+]
+
+
+@pytest.mark.parametrize(("code", "told", "left_out"), SENT_BACK, ids=[row[0] for row in SENT_BACK])
+def test_next_attempt_is_told_what_a_person_says(code: str, told: list[str], left_out: list[str]) -> None:  # P-37
+    """The comment of whoever sent a task back stands beside what was wrong; a remark about a key is not for a model."""
+    work = replace(make_work("Do it."), comment="COMMENTMARK", failed_before=(error_of(code, "MESSAGEMARK"),))
+    text = make_builder().build_for_task(work).record.text
+    places = [text.find(word) for word in told]
+
+    assert -1 not in places
+    assert places == sorted(places)
+    assert [word for word in left_out if word in text] == []
+
+
+def test_refined_prompt_knows_its_parent() -> None:  # P-38
+    """The record names the prompt that it refines, and how often that was done; a busy server refines nothing."""
+    builder = make_builder()
+    first = builder.build_for_task(make_work("Do it.")).record
+
+    def after(code: str, before: PromptRecord) -> PromptRecord:
+        error = error_of(code, "MESSAGEMARK", context=ErrorContext(prompt=before))
+        return builder.build_for_task(replace(make_work("Do it."), history=(error,))).record
+
+    second = after("invalid_output", first)
+    third = after("verification_failed", second)
+
+    assert [(each.refinement, each.parent) for each in (first, second, third)] == [
+        (0, ""),
+        (1, first.text_hash),
+        (2, second.text_hash),
+    ]
+    assert (after("server", first).refinement, after("server", first).text_hash) == (0, first.text_hash)
 
 
 def test_hostile_data_stays_data() -> None:  # P-20

@@ -7,7 +7,7 @@ from cyclopts import App
 COMMANDS: Final = (
     # Name, module and the line for the overview; a command's module is loaded when it is called.
     ("list", "list:list_prompts", "List the prompt templates that there are."),
-    ("show", "show:show", "Show a template: what it says of itself, and its text."),
+    ("show", "show:show", "Show a template, or the prompts that a task of an earlier run has sent."),
     ("new", "new:new", "Write a template file to begin with."),
     ("edit", "edit:edit", "Write the next version of a template, in your editor or from a file."),
     ("render", "render:render", "Make a prompt from a template and data. Nothing is sent to a model."),
