@@ -14,7 +14,7 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo dev browser test check format bench features clean
+.PHONY: help demo dev browser test check format bench soak features clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ features: $(VENV)/.ready-dev ## Write docs/features.md from the rows that the te
 
 bench: $(VENV)/.ready-bench ## Measure against other engines, on this machine
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.ready-dev ## Run twenty plans at once on a provider that fails, and kill server and process meanwhile
+	$(BIN)/python -m benchmarks.soak
 
 clean: ## Remove the virtual environment and everything that was built
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 START_TIMEOUT_S = 120.0
 
@@ -28,21 +30,61 @@ QUIET = {
 }
 
 
+class PrefectServer:
+    """A Prefect server of its own, which can be killed and comes back on the same database.
+
+    Args:
+        folder: Its home, and that of those that use it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._port = _free_port()
+        self.api_url = f"http://127.0.0.1:{self._port}/api"
+        self._own = {**os.environ, **QUIET, "PREFECT_HOME": str(folder)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to find it."""
+        return {**self._own, "PREFECT_API_URL": self.api_url}
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(self._port), "--no-ui"]
+        self._process = subprocess.Popen(
+            command, env=self._own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        _wait_for(f"{self.api_url}/health")
+
+    def kill(self) -> None:
+        """End it without a word."""
+        assert self._process is not None
+        # What it has started itself goes with it.
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
 @contextmanager
 def servers() -> Iterator[dict[str, str]]:
     """Both servers; gives the environment in which a contestant finds them."""
-    with tempfile.TemporaryDirectory() as folder, _model_server() as base_url:
-        environment = {**os.environ, **QUIET, "PREFECT_HOME": folder}
-        port = _free_port()
-        command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port), "--no-ui"]
-        server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            api_url = f"http://127.0.0.1:{port}/api"
-            _wait_for(f"{api_url}/health")
-            yield {**environment, "PREFECT_API_URL": api_url, "OPENAI_API_KEY": "sk-bench", "OPENAI_BASE_URL": base_url}
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _model_server() as base_url,
+        PrefectServer(Path(folder)) as server,
+    ):
+        yield {**server.environment, "OPENAI_API_KEY": "sk-bench", "OPENAI_BASE_URL": base_url}
 
 
 @contextmanager

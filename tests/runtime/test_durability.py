@@ -155,7 +155,6 @@ async def test_results_lie_where_prefect_is_told_to_keep_them(
     bench: Bench, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Storage is Prefect's own setting: a folder here, any storage block by `PREFECT_RESULTS_DEFAULT_STORAGE_BLOCK`."""
-    # D-16
     block: Any = LocalFileSystem(basepath=str(tmp_path / "kept"))
     await block.save("kept-here", overwrite=True)
     with temporary_settings({PREFECT_DEFAULT_RESULT_STORAGE_BLOCK: "local-file-system/kept-here"}):
