@@ -29,7 +29,9 @@ async def _sleep(_: Work) -> None:
     await asyncio.sleep(60)
 
 
-async def _flow_run(run_id: str) -> FlowRun:
+async def flow_run(run_id: str) -> FlowRun:
+    """The finished flow run, as the server knows it."""
+
     async def look() -> FlowRun | None:
         async with get_client() as client:
             run = await client.read_flow_run(UUID(run_id))
@@ -38,7 +40,8 @@ async def _flow_run(run_id: str) -> FlowRun:
     return await eventually(look)
 
 
-def _seen(run: Any) -> tuple[str, str, str]:
+def seen(run: Any) -> tuple[str, str, str]:
+    """Type, name and message of a run's state."""
     return (run.state.type.value, run.state.name, run.state.message)
 
 
@@ -64,7 +67,7 @@ async def test_every_end_of_a_task_looks_different(bench: Bench) -> None:
     inner = next(name for name in runs if name.startswith("agentic-plan"))
     inner_runs = await _inner_task_runs(runs[inner].id)
 
-    assert {name: _seen(run) for name, run in runs.items() if name != inner} == {
+    assert {name: seen(run) for name, run in runs.items() if name != inner} == {
         "good": ("COMPLETED", "Completed", ""),
         "bad": ("FAILED", "Failed", REFUSED),
         "slow": ("FAILED", "TimedOut", "timeout: No result within 0.05 s (attempt 1)."),
@@ -85,13 +88,13 @@ async def test_every_end_of_a_task_looks_different(bench: Bench) -> None:
         "each[0]": ("COMPLETED", "Completed", ""),
         "each[1]": ("FAILED", "Failed", REFUSED),
     }
-    assert _seen(runs[inner]) == (
+    assert seen(runs[inner]) == (
         "FAILED",
         "PartialFailure",
         "1 completed, 1 failed: 'lost' failed and nothing stands in for it.",
     )
     assert inner_runs == {"deep": "Completed", "lost": "Failed"}
-    assert _seen(await _flow_run(result.run_id)) == (
+    assert seen(await flow_run(result.run_id)) == (
         "FAILED",
         "PartialFailure",
         "2 completed, 5 failed, 3 skipped: 'bad' failed and nothing stands in for it.",
@@ -110,7 +113,7 @@ async def test_failures_that_do_not_count_leave_the_run_completed(bench: Bench) 
     )
     result = await bench.run(plan, write=_refuse, short=_refuse, search=_refuse)
 
-    assert _seen(await _flow_run(result.run_id)) == (
+    assert seen(await flow_run(result.run_id)) == (
         "COMPLETED",
         "Completed",
         "1 completed, 3 failed: 'write' failed and 'shortest' stood in for it; 'search' failed, which was let pass.",
@@ -134,13 +137,13 @@ async def test_a_cancelled_run_looks_cancelled_all_the_way_down(bench: Bench) ->
     runs = await task_runs(result.run_id, 4)
     inner = next(name for name in runs if name.startswith("agentic-plan"))
 
-    assert {name: _seen(run) for name, run in runs.items() if name != inner} == {
+    assert {name: seen(run) for name, run in runs.items() if name != inner} == {
         "good": ("COMPLETED", "Completed", ""),
         "nest": ("CANCELLED", "Cancelled", "somebody pressed Cancel"),
         "later": ("COMPLETED", "Skipped", "Skipped: somebody pressed Cancel."),
     }
-    assert _seen(runs[inner])[:2] == ("CANCELLED", "Cancelled")
-    assert _seen(await _flow_run(result.run_id)) == (
+    assert seen(runs[inner])[:2] == ("CANCELLED", "Cancelled")
+    assert seen(await flow_run(result.run_id)) == (
         "CANCELLED",
         "Cancelled",
         "1 completed, 1 skipped, 1 cancelled: somebody pressed Cancel.",
