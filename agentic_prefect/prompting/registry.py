@@ -227,7 +227,7 @@ class PromptRegistry:
             and (not tag or tag in template.tags)
             and (not task_type or task_type == template.task_type)
             and (not domain or domain == template.domain)
-            and wanted in words_of(template)
+            and (not wanted or wanted in words_of(template))
         )
 
     def program(self, template: PromptTemplate) -> Program:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agentic_prefect import Plan, PromptRegistry, PromptTemplate, RunOptions, load_plan, register_prompt, run_plan
+from agentic_prefect.bootstrap.prompt_releases import PromptReleases
 from agentic_prefect.bootstrap.prompts import open_prompts, prompts_of_process
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.ports import Work
@@ -116,6 +117,31 @@ async def test_run_may_have_templates_of_its_own(project: Path, prefect_server: 
     result = await run_plan(plan(), options=options)
 
     assert result.results["first"].output == "My own: One."
+
+
+@pytest.mark.prefect
+async def test_what_an_agent_achieves_is_on_the_version(
+    project: Path, prefect_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # P-46 P-62
+    """Success and verdict of a run's tasks are found under the version that they were given."""
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_HISTORY_URL", f"sqlite:///{project}/history.db")
+    state, log = change(project)
+    log.add(state.rollout("1.1.0", 100, at=datetime.now(UTC)))
+    checks = [{"expression": "{{ 'One' in output }}", "message": "it is about something else"}]
+    await run_plan(plan(checks=checks), options=RunOptions(base_dir=project, runners={"echo": Echo()}))
+    await run_plan(
+        plan(checks=checks, description="Else.", prompt="say@1.0.0", on_failure="continue"),
+        options=RunOptions(base_dir=project, runners={"echo": Echo()}),
+    )
+    report = PromptReleases(project).outcomes("say", since=datetime(2026, 1, 1, tzinfo=UTC))
+
+    assert [(each.version, each.succeeded, each.samples) for each in report.versions] == [
+        ("1.1.0", 3, 3),
+        ("1.0.0", 0, 1),
+    ]
+    assert [each.verdict.mean for each in report.versions] == [1.0, 0.0]
+    assert report.versions[1].failures == {"verification_failed": 1}
+    assert "it is about something else" in report.versions[1].messages["verification_failed"][0]
 
 
 def test_process_has_one_registry_per_folder(project: Path) -> None:  # P-24
