@@ -1,10 +1,13 @@
 """Plans made ready to be kept on the server, from where they run without their folder."""
 
+from dataclasses import replace
+
 from agentic_prefect.bootstrap.options import RunOptions
-from agentic_prefect.bootstrap.preview import check
+from agentic_prefect.bootstrap.preview import known
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.fingerprint import whole_plan
 from agentic_prefect.plans.problems import PlanProblems, errors_in
+from agentic_prefect.plans.validate import validate_plan
 from agentic_prefect.stored_plans import find_given, read_plan
 
 
@@ -19,6 +22,8 @@ def plan_to_keep(reference: str) -> Plan:
     """
     given = find_given(reference)
     plan = whole_plan(given.plan, lambda name: read_plan(name, base_dir=given.folder))
-    if errors := errors_in(check(plan, RunOptions())):
+    # Whether a worker reaches the connections that the plan names is for the worker to say: it has the keys.
+    elsewhere = replace(known(plan, RunOptions()), connections=None)
+    if errors := errors_in(validate_plan(plan, known=elsewhere)):
         raise PlanProblems(f"plan {plan.name!r}, as it would run on a worker,", errors)
     return plan

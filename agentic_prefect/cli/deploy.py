@@ -23,7 +23,7 @@ def deploy(
     concurrency: Annotated[int | None, Parameter(group=WHERE, validator=validators.Number(gte=1))] = None,
     collision: Annotated[Literal["enqueue", "cancel-new"], Parameter(group=WHERE)] = "enqueue",
 ) -> None:
-    """Deploy a plan: save it on the server, and make a deployment whose form has the plan's own inputs.
+    """Deploy a plan, with a form of its own, and on a schedule if you like. The plan is saved on the server.
 
     The same again changes nothing; after an edit the deployment runs the new version, and schedules that are not asked
     for any more go. What `schedule add` added stays.

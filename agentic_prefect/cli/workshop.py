@@ -1,31 +1,29 @@
 """A server, a worker and the deployments on this machine, for as long as somebody works with them."""
 
-import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import httpx
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
+from agentic_prefect.bootstrap.keeping import plan_to_keep
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.local_server import LocalServer, ServerRecord
 from agentic_prefect.cli.places import server_folder
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.cli.worker import QUERY_S, work_until_stopped, worker_process
+from agentic_prefect.hosting.deploying import Deployed
+from agentic_prefect.stored_plans import shipped_folder, stored_plans
 
 POOL: Final = "agentic"
 PREFECT_FILES: Final = (Path("prefect.yaml"), Path("deployments/prefect.yaml"))
-QUERY_S: Final = "2"
-"""How often the worker looks for runs; its default of 10 s makes a click feel lost."""
 CONFLICT: Final = 409
 """HTTP status: there is a pool of that name already."""
-_STOP_GRACE_S: Final = 10.0
-_LOOK_AGAIN_S: Final = 0.5
 
 DEPLOY_ONE: Final = (
     "from prefect.types.entrypoint import EntrypointType\n"
@@ -62,11 +60,14 @@ def open_workshop(*, port: int, prefect_file: Path | None, stay: bool) -> ExitCo
             stack.callback(server.stop)
         environment = {**server.client_environment(record), "PREFECT_WORKER_QUERY_SECONDS": QUERY_S}
         _make_pool(record)
-        worker = stack.enter_context(_worker(environment, server.home / "worker.log"))
+        worker = stack.enter_context(worker_process(environment, server.home / "worker.log", pool=POOL))
         _deploy(source, environment)
-        console.print(_directions(record), soft_wrap=True)
+        examples: Sequence[Deployed] = () if source is not None else _deploy_examples(record)
+        console.print(_directions(record, examples), soft_wrap=True)
         if stay:
-            return _wait(worker, server.home / "worker.log")
+            return work_until_stopped(
+                worker, server.home / "worker.log", goodbye="Stopping the worker and the server …"
+            )
     return ExitCode.COMPLETED
 
 
@@ -95,55 +96,22 @@ def _deploy(source: Path | None, environment: Mapping[str, str]) -> None:
         raise DeployFailed(str(source or "run-plan/any-plan"), done.stdout + done.stderr)
 
 
-@contextmanager
-def _worker(environment: Mapping[str, str], log_path: Path) -> Generator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-    with log_path.open("wb") as log:
-        worker = subprocess.Popen(
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C is heard here, and then the worker is ended; both at once would end it in the middle of a run.
-            start_new_session=True,
-        )
-    try:
-        yield worker
-    finally:
-        worker.terminate()
-        try:
-            worker.wait(_STOP_GRACE_S)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
+def _deploy_examples(record: ServerRecord) -> Sequence[Deployed]:
+    """Give the plans that ship with the package deployments of their own."""
+    # They are many modules, and whoever brings a prefect.yaml needs none of them.
+    from agentic_prefect.cli.serving import deploy_all
+
+    with temporary_settings({PREFECT_API_URL: record.api_url, PREFECT_UI_URL: record.ui_url}):
+        plans = [plan_to_keep(str(path)) for path in stored_plans([shipped_folder()]).values()]
+        return deploy_all(plans, pool=POOL)
 
 
-def _wait(worker: subprocess.Popen[bytes], log: Path) -> ExitCode:
-    """Stay until Ctrl-C or the end of the worker."""
-    stop = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        while not stop.wait(_LOOK_AGAIN_S):
-            if worker.poll() is not None:
-                stdout().print(f"The worker ended with exit code {worker.returncode}; its log is {log}.")
-                return ExitCode.FAILED
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    stdout().print("Stopping the worker and the server …")
-    return ExitCode.COMPLETED
-
-
-def _directions(record: ServerRecord) -> str:
+def _directions(record: ServerRecord, examples: Sequence[Deployed]) -> str:
     return "\n".join(
         (
             f"UI:          {record.ui_url}",
             f"Deployments: {record.ui_url}/deployments",
+            *(f"Form:        {each.form}" for each in examples),
             f"In another terminal: export PREFECT_API_URL={record.api_url}",
             "                     prefect deployment run run-plan/any-plan --param plan=research",
             "Ctrl-C stops the worker and the server.",

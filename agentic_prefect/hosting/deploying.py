@@ -49,6 +49,8 @@ class Wish:
     """What becomes of a run beyond that: it waits, or it is cancelled."""
     tags: tuple[str, ...] = ()
     model: str = ""
+    keep_schedules: bool = False
+    """Whether the schedules that there are stay, whoever made them; there are no `timings` then."""
     working_dir: str = ""
     """Where the runs' processes are; empty leaves it to the worker."""
 
@@ -85,7 +87,7 @@ async def deploy(wish: Wish) -> Deployed:
             before = await client.read_deployment_by_name(f"{FLOW}/{wish.name}")
         except ObjectNotFound:
             before = None
-        timings = [*_paused_where_they_were(wish.timings, before), *_others(before)]
+        timings = [*_paused_where_they_were(wish.timings, before), *_others(before, all_of_them=wish.keep_schedules)]
         deployment_id = await _write(client, wish, timings)
     slugs = {each.slug for each in timings}
     gone = tuple(sorted({each.slug or str(each.id) for each in before.schedules} - slugs)) if before else ()
@@ -99,6 +101,15 @@ async def deploy(wish: Wish) -> Deployed:
         removed=gone,
         made_pool=made_pool,
     )
+
+
+async def pool_of(name: str) -> str | None:
+    """The work pool of a plan's deployment; `None` when there is no such deployment."""
+    async with get_client() as client:
+        try:
+            return (await client.read_deployment_by_name(f"{FLOW}/{name}")).work_pool_name
+        except ObjectNotFound:
+            return None
 
 
 async def _write(client: PrefectClient, wish: Wish, timings: Sequence[Timing]) -> str:
@@ -156,12 +167,12 @@ def _paused_where_they_were(timings: Sequence[Timing], before: DeploymentRespons
     ]
 
 
-def _others(before: DeploymentResponse | None) -> list[Timing]:
-    """The schedules that somebody else gave the deployment."""
+def _others(before: DeploymentResponse | None, *, all_of_them: bool) -> list[Timing]:
+    """The schedules that are to stay: those that somebody else gave the deployment, or all."""
     kept: list[Timing] = []
     for each in before.schedules if before else ():
         slug = each.slug or str(each.id)
-        if not slug.startswith(SLUG):
+        if all_of_them or not slug.startswith(SLUG):
             schedule: Any = each.schedule
             kept.append(Timing(slug, schedule, each.parameters, active=each.active))
     return kept

@@ -43,7 +43,7 @@ def open_task(blueprint: Blueprint, progress: Progress, task_id: str) -> Open | 
     for needed in sorted(edges.needs, key=blueprint.rank.__getitem__):
         if not is_available(blueprint, progress, needed):
             return _blocked_by(progress, needed)
-    scope = Scope(blueprint.inputs, Views(blueprint, progress))
+    scope = Scope(blueprint.inputs, Views(blueprint, progress), previous=blueprint.previous)
     try:
         if task.when is not None and not evaluate(task.when, scope):
             condition = f": {task.when}" if isinstance(task.when, str) else ""

@@ -73,7 +73,7 @@ def plan_output(blueprint: Blueprint, progress: Progress) -> tuple[Any, str]:
     views = Views(blueprint, progress)
     if blueprint.plan.result is not None:
         try:
-            return evaluate(blueprint.plan.result, Scope(blueprint.inputs, views)), ""
+            return evaluate(blueprint.plan.result, Scope(blueprint.inputs, views, previous=blueprint.previous)), ""
         except ExpressionError as error:
             return None, str(error)
     graph = blueprint.graph

@@ -55,7 +55,12 @@ class Places(WorkingCopy):
                 name=name,
                 task_id=task_id,
                 index=index,
-                scope=Scope(self._blueprint.inputs, Views(self._blueprint, self._progress), **item),
+                scope=Scope(
+                    self._blueprint.inputs,
+                    Views(self._blueprint, self._progress),
+                    previous=self._blueprint.previous,
+                    **item,
+                ),
                 waits_for=tuple(sorted({*edges, *([owner] if owner else [])}, key=self._blueprint.rank.__getitem__)),
                 fallback_for=owner,
                 fault=ready.fault,

@@ -9,7 +9,7 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.policy import AskHuman
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.task import AgentTask
-from agentic_prefect.plans.expressions import Scope
+from agentic_prefect.plans.expressions import NO_PREVIOUS, PreviousRun, Scope
 from agentic_prefect.plans.graph import PlanGraph, build_graph
 
 
@@ -23,9 +23,10 @@ class Blueprint:
     tasks: Mapping[str, AgentTask]
     rank: Mapping[str, int]
     """A task's place in the plan, from 0."""
+    previous: PreviousRun = NO_PREVIOUS
 
     @classmethod
-    def of(cls, plan: Plan, inputs: Mapping[str, Any]) -> "Blueprint":
+    def of(cls, plan: Plan, inputs: Mapping[str, Any], previous: PreviousRun = NO_PREVIOUS) -> "Blueprint":
         """The blueprint of a plan whose tasks carry their effective fields.
 
         Raises:
@@ -33,7 +34,7 @@ class Blueprint:
         """
         tasks = {task.id: task for task in plan.tasks}
         rank = {task.id: place for place, task in enumerate(plan.tasks)}
-        return cls(plan, build_graph(plan), inputs, tasks, rank)
+        return cls(plan, build_graph(plan), inputs, tasks, rank, previous)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.plans.expressions import NO_PREVIOUS
 from agentic_prefect.plans.fingerprint import plan_hash
 from agentic_prefect.plans.inputs import validate_inputs
 from agentic_prefect.plans.lineage import lineage_of
@@ -28,6 +29,7 @@ from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.agent_task import install_log_filter
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.runtime.plan_run import PlanRun, WrittenPlan
+from agentic_prefect.runtime.previous import looks_back, previous_run
 from agentic_prefect.runtime.services import Services, current_disclosure, current_services
 from agentic_prefect.runtime.states import plan_state
 
@@ -86,7 +88,9 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
         raise PlanInvalid("A plan runs inside of a Prefect flow. Call this from a flow, or use `run_plan`.")
     install_log_filter()
     blueprint = Blueprint.of(
-        effective_plan(plan, run=services.options, settings=services.settings), validate_inputs(plan, inputs)
+        effective_plan(plan, run=services.options, settings=services.settings),
+        validate_inputs(plan, inputs),
+        await previous_run(plan, context.flow_run) if looks_back(plan) else NO_PREVIOUS,
     )
     run_id, parent = str(context.flow_run.id), nesting.get()
     since = record.seen_from_outside(run_id)

@@ -17,6 +17,7 @@ from agentic_prefect.llm.local.process import is_alive
 from agentic_prefect.llm.local.status import read_record
 from agentic_prefect.llm.local.unavailable import LocalModelUnavailable
 from agentic_prefect.llm.local.weights import default_cache_dir, fetch
+from agentic_prefect.stored_plans import shipped_folder, stored_plans
 from tests.cli.conftest import PROGRAM, Done
 
 USERS_CACHE = default_cache_dir(os.environ)
@@ -87,7 +88,11 @@ def test_dev_deploys_on_the_server_that_runs(call: Call, cache: Path) -> None:
     names = [each["name"] for each in httpx.post(f"{record.api_url}/deployments/filter", json={}).json()]
 
     assert done.code == 0, done.out + done.err
-    assert names == ["any-plan"]
+    assert set(names) == {"any-plan", *(path.stem for path in stored_plans([shipped_folder()]).values())}
+    assert (
+        len(re.findall(rf"Form: +{re.escape(record.ui_url)}/deployments/deployment/\S+/run\?parameters=", done.out))
+        == 5
+    )
     assert f"{record.ui_url}/deployments" in done.out
     assert server.running() is not None
 

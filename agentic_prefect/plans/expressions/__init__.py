@@ -9,12 +9,14 @@ from agentic_prefect.plans.expressions.reading import (
     problems_in,
     references,
 )
-from agentic_prefect.plans.expressions.scope import MISSING, Scope, TaskView
+from agentic_prefect.plans.expressions.scope import MISSING, NO_PREVIOUS, PreviousRun, Scope, TaskView
 
 __all__ = [
     "MISSING",
+    "NO_PREVIOUS",
     "ExpressionError",
     "ExpressionProblem",
+    "PreviousRun",
     "References",
     "Scope",
     "TaskView",

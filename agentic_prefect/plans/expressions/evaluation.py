@@ -76,7 +76,7 @@ def _valued(text: str, parsed: Parsed, names: dict[str, Any]) -> Any:
 
 
 def _names_of(scope: Scope) -> dict[str, Any]:
-    names: dict[str, Any] = {"inputs": scope.inputs, "tasks": scope.tasks}
+    names: dict[str, Any] = {"inputs": scope.inputs, "tasks": scope.tasks, "previous": scope.previous}
     if scope.item is not MISSING:
         names["item"] = scope.item
     if scope.index is not None:

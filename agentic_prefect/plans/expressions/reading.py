@@ -37,6 +37,9 @@ class References:
     unknown_names: frozenset[str] = frozenset()
     """Names that nothing gives a meaning to."""
 
+    previous: frozenset[Path] = frozenset()
+    """Paths after `previous`; the empty path is all of it."""
+
     @property
     def item(self) -> bool:
         """Whether the item of a fan-out is looked at."""
@@ -97,6 +100,7 @@ def references(value: Any) -> References:
     """Everything that the expressions in `value`, nested ones included, look at."""
     tasks: dict[str, set[Path]] = {}
     inputs, items, unknown, index = set[Path](), set[Path](), set[str](), False
+    previous = set[Path]()
     for _, text in texts_in(value):
         found = parse(text).references
         for task_id, paths in found.tasks.items():
@@ -104,9 +108,10 @@ def references(value: Any) -> References:
         inputs |= found.inputs
         items |= found.item_paths
         unknown |= found.unknown_names
+        previous |= found.previous
         index = index or found.index
     every = {task_id: frozenset(paths) for task_id, paths in tasks.items()}
-    return References(every, frozenset(inputs), frozenset(items), index, frozenset(unknown))
+    return References(every, frozenset(inputs), frozenset(items), index, frozenset(unknown), frozenset(previous))
 
 
 def problems_in(value: Any) -> tuple[ExpressionProblem, ...]:
@@ -203,6 +208,7 @@ def _found_by(walk: Walk) -> References:
         frozenset(walk.items),
         walk.index,
         frozenset(walk.unknown),
+        frozenset(walk.previous),
     )
 
 

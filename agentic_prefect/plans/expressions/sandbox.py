@@ -23,7 +23,7 @@ from agentic_prefect.plans.expressions.values import (
 )
 from agentic_prefect.plans.names import did_you_mean, listing
 
-NAMES: Final = ("inputs", "tasks", "item", "index")
+NAMES: Final = ("inputs", "tasks", "previous", "item", "index")
 """Everything an expression can begin with."""
 FILTERS = cast("Mapping[str, Callable[..., Any]]", filters.FILTERS)  # pyright: ignore[reportUnknownMemberType]
 TESTS = cast("Mapping[str, Callable[..., Any]]", tests.TESTS)  # pyright: ignore[reportUnknownMemberType]

@@ -32,6 +32,20 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviousRun:
+    """The latest completed run of the same plan before this one, under `previous`; every field is null without one."""
+
+    output: Any = None
+    """What the plan put out."""
+    run_id: str | None = None
+    ended_at: str | None = None
+    """In ISO 8601, with its time zone."""
+
+
+NO_PREVIOUS: Final = PreviousRun()
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Everything that the expressions of one task can look at."""
 
@@ -40,3 +54,4 @@ class Scope:
     item: Any = MISSING
     index: int | None = None
     """The item's place, from 0; `None` outside a fan-out."""
+    previous: PreviousRun = NO_PREVIOUS

@@ -26,6 +26,7 @@ class Walk:
         self.problems: list[str] = []
         self.tasks: dict[str, set[Path]] = {}
         self.inputs: set[Path] = set()
+        self.previous: set[Path] = set()
         self.items: set[Path] = set()
         self.index = False
         self.unknown: set[str] = set()
@@ -140,6 +141,8 @@ class Walk:
                 self.tasks.setdefault(path[0], set()).add(after[:-1] if guarded and len(after) > 1 else after)
             case "inputs":
                 self.inputs.add(path[:-1] if guarded and len(path) > 1 else path)
+            case "previous":
+                self.previous.add(path[:-1] if guarded and len(path) > 1 else path)
             case "item":
                 self.items.add(path[:-1] if guarded and path else path)
             case "index":

@@ -8,6 +8,7 @@ from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.edges import NEEDING_FIELDS
 from agentic_prefect.plans.expressions import (
+    PreviousRun,
     References,
     TaskView,
     is_expression,
@@ -24,6 +25,7 @@ from agentic_prefect.plans.validation.subject import Subject, unknown_name
 
 EXPRESSION_FIELDS = (*NEEDING_FIELDS, "when")
 VIEW_FIELDS = tuple(field.name for field in fields(TaskView))
+PREVIOUS_FIELDS = tuple(field.name for field in fields(PreviousRun))
 TEXT: JsonSchema = {"type": "string"}
 """The schema of an output without one."""
 MAX_TEXT_CHARS = 120
@@ -89,6 +91,11 @@ def _references(
             fault = "" if schema_fault(schema) else path_fault(schema, path[1:])
             if fault:
                 yield Problem(place, f"`{'.'.join(('inputs', *path))}` will not be there: {fault}")
+    for path in sorted(found.previous):
+        if path and path[0] not in PREVIOUS_FIELDS:
+            message = f"`{'.'.join(('previous', *path))}` will not be there"
+            hint = f"Of the previous run there is {listing(PREVIOUS_FIELDS)}. {did_you_mean(path[0], PREVIOUS_FIELDS)}"
+            yield Problem(place, message, hint.strip())
     if task is None or task.for_each is None or field in ("when", "for_each"):
         for name in ("item", "index") if found.item or found.index else ():
             if getattr(found, name):

@@ -75,7 +75,11 @@ FAULTS = [
     Case("a field", "{{ tasks.plan.output.serches }}", "no field 'serches'; there is: searches, items. Did you mean"),
     Case("a task", "{{ tasks.plam.output }}", "Did you mean 'plan'?"),
     Case("an input", "{{ inputs.qery }}", "Did you mean 'query'?"),
-    Case("a name", "{{ input.query }}", "there is no name 'input'; there is: inputs, tasks, item, index. Did you mean"),
+    Case(
+        "a name",
+        "{{ input.query }}",
+        "there is no name 'input'; there is: inputs, tasks, previous, item, index. Did you mean",
+    ),
     Case("an index", "{{ tasks.search.outputs[5] }}", "there is no item 5, there are 2"),
     Case(
         "a field of a list", "{{ tasks.search.outputs.query }}", "take one item (`[0]`) or `| map(attribute='query')`"

@@ -105,7 +105,7 @@ CASES = [
         "an unknown name",
         (task("a", description="{{ input.x }}"),),
         "task a: description: in `{{ input.x }}`: there is no name 'input'; "
-        "there is: inputs, tasks, item, index. Did you mean 'inputs'?",
+        "there is: inputs, tasks, previous, item, index. Did you mean 'inputs'?",
     ),
     Case(
         "a syntax error",

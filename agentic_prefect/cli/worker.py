@@ -1,0 +1,74 @@
+"""A worker that this program starts, watches and ends."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from agentic_prefect.cli.exit_codes import ExitCode
+from agentic_prefect.cli.terminal import stdout
+
+QUERY_S: Final = "2"
+"""How often the worker looks for runs; its default of 10 s makes a click feel lost."""
+_STOP_GRACE_S: Final = 10.0
+_LOOK_AGAIN_S: Final = 0.5
+
+
+@contextmanager
+def worker_process(
+    environment: Mapping[str, str], log_path: Path, *, pool: str, limit: int | None = None
+) -> Generator[subprocess.Popen[bytes]]:
+    """Run a worker while the body runs.
+
+    Args:
+        environment: That of the worker, and of the runs that it starts.
+        log_path: Where it writes.
+        pool: Whose runs it takes.
+        limit: At most this many at once; `None` is no limit.
+    """
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
+    command += ["--limit", str(limit)] if limit else []
+    with log_path.open("wb") as log:
+        worker = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is heard here, and then the worker is ended; both at once would end it in the middle of a run.
+            start_new_session=True,
+        )
+    try:
+        yield worker
+    finally:
+        worker.terminate()
+        try:
+            worker.wait(_STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
+
+
+def work_until_stopped(worker: subprocess.Popen[bytes], log: Path, *, goodbye: str) -> ExitCode:
+    """Stay until Ctrl-C, or the end of the worker."""
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while not stop.wait(_LOOK_AGAIN_S):
+            if worker.poll() is not None:
+                stdout().print(f"The worker ended with exit code {worker.returncode}; its log is {log}.")
+                return ExitCode.FAILED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    stdout().print(goodbye)
+    return ExitCode.COMPLETED

@@ -1,0 +1,168 @@
+"""`serve`, `schedule` and `runs` with a real worker."""
+
+import json
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import pytest
+
+from agentic_prefect.testing import Reply, ScriptedServer
+from tests.cli.conftest import PROGRAM, Command
+
+pytestmark = pytest.mark.prefect
+PATIENCE_S = 180.0
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"tick-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def plans(tmp_path: Path, name: str) -> Path:
+    """A folder with one plan."""
+    folder = tmp_path / "plans"
+    folder.mkdir()
+    (folder / "tick.yaml").write_text(
+        f"name: {name}\ninputs: {{topic: {{type: string, default: tea}}}}\n"
+        'tasks: [{id: look, description: "Look at {{ inputs.topic }}", model: openai/scripted}]\n'
+    )
+    return folder
+
+
+@pytest.fixture
+def served(
+    plans: Path, name: str, openai_env: ScriptedServer, prefect_server: str, tmp_path: Path
+) -> Iterator[subprocess.Popen[str]]:
+    """`serve` at work; ended after the test if it has not been."""
+    process = subprocess.Popen(
+        [str(PROGRAM), "serve", str(plans), "--work-pool", "agentic"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    yield process
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@pytest.mark.slow
+def test_a_served_plan_runs_on_its_schedule_until_it_is_paused(
+    served: subprocess.Popen[str], name: str, openai_env: ScriptedServer, cli: Command
+) -> None:
+    """Runs appear with the schedule as their creator and its inputs; pausing takes back those that were planned."""
+    # CT-09 CT-10
+    openai_env.answer_by_default(Reply.text("seen"))
+    assert served.stdout is not None
+    told = _lines_until(served.stdout, "Ctrl-C stops it")
+    cli("schedule", "add", name, "-n", "often", "--interval", "4s", "--schedule-input", "topic=rain")
+
+    def completed() -> list[dict[str, Any]]:
+        return json.loads(cli("runs", "list", name, "--state", "completed", "-f", "json").out)
+
+    done = _eventually(lambda: found if len(found := completed()) >= 2 else None)
+    paused = cli("schedule", "pause", name, "often")
+    planned = json.loads(cli("runs", "list", name, "--state", "scheduled", "-f", "json").out)
+    shown = cli("runs", "show", done[0]["id"]).out
+    served.send_signal(signal.SIGINT)
+    code = served.wait(60)
+    goodbye = served.stdout.read()
+
+    assert told[0].startswith(f"run-plan/{name}: ")
+    assert all(each["started_by"].startswith("schedule") and each["inputs"] == {"topic": "rain"} for each in done)
+    assert openai_env.requests_matching("Look at rain")
+    assert paused.code == 0, paused.err
+    assert {each["state"] for each in planned} <= {"Submitting", "Pending"}  # those that the worker has already
+    assert f"Plan:       {name}@1" in shown
+    assert 'Inputs:     {"topic": "rain"}' in shown
+    assert (code, goodbye) == (0, "Stopping the worker …\n")
+
+
+def test_runs_are_listed_shown_and_cancelled(plans: Path, name: str, cli: Command, prefect_server: str) -> None:
+    """A run that waits for a worker ends at once when it is cancelled, and cannot be cancelled twice."""
+    # CT-09
+    cli("deploy", plans / "tick.yaml")
+    deployment = httpx.get(f"{prefect_server}/deployments/name/run-plan/{name}").json()["id"]
+    run = httpx.post(f"{prefect_server}/deployments/{deployment}/create_flow_run", json={}).json()["id"]
+
+    table = cli("runs", "list", name).out
+    cancelled, again = cli("runs", "cancel", run), cli("runs", "cancel", run)
+    listed = json.loads(cli("runs", "list", name, "-f", "json").out)
+
+    assert run[:8] in table
+    assert f"({run}) is Cancelled." in cancelled.out
+    assert again.code == 2
+    assert "has ended: it is Cancelled." in again.err
+    assert [(each["id"], each["state"], each["message"]) for each in listed] == [
+        (run, "Cancelled", "Cancelled before it began.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("runs", "show", "0f0f0f0f-0000-4000-8000-000000000000"), "There is no run"),
+        (("runs", "list", "no-such-deployment"), "There is no deployment 'no-such-deployment'."),
+        (("runs", "list", "--state", "asleep"), "asleep"),
+    ],
+)
+def test_a_run_that_is_not_there_is_told(arguments: tuple[str, ...], message: str, cli: Command) -> None:
+    """So is a deployment, and a state."""
+    done = cli(*arguments)
+
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_nothing_is_served_when_a_plan_would_not_run(
+    plans: Path, name: str, tmp_path: Path, cli: Command, prefect_server: str
+) -> None:
+    """All faults of all plans are told, and no deployment is made; so it is for a folder without plans."""
+    (plans / "bad.yaml").write_text("name: bad\ntasks: [{id: a, description: x, agent: nobody}]\n")
+    (plans / "twice.yaml").write_text((plans / "tick.yaml").read_text())
+    (tmp_path / "empty").mkdir()
+    done, nothing = cli("serve", plans), cli("serve", tmp_path / "empty")
+
+    assert (done.code, nothing.code) == (2, 2)
+    assert "nobody" in done.err
+    assert f"Two plans are called '{name}'" in done.err
+    assert "There is no plan in" in nothing.err
+    assert httpx.get(f"{prefect_server}/deployments/name/run-plan/{name}").status_code == 404
+
+
+def test_a_plan_that_is_deployed_elsewhere_stays_there(
+    plans: Path, name: str, cli: Command, prefect_server: str
+) -> None:
+    """`serve` does not take a deployment away from the workers of another pool."""
+    pool = f"pool-{uuid.uuid4().hex[:8]}"
+    httpx.post(f"{prefect_server}/work_pools/", json={"name": pool, "type": "process"}).raise_for_status()
+    cli("deploy", plans / "tick.yaml", "--work-pool", pool)
+    done = cli("serve", plans, "--no-stay")
+
+    assert done.code == 2
+    assert f"is deployed to the work pool '{pool}' already" in done.err
+
+
+def _lines_until(stream: IO[str], words: str) -> list[str]:
+    lines: list[str] = []
+    for line in stream:
+        lines.append(line)
+        if words in line:
+            return lines
+    raise AssertionError("".join(lines))
+
+
+def _eventually(look: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while not (found := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return found
