@@ -64,6 +64,11 @@ class AgenticSettings(PrefectBaseSettings):
     failure_policy: Annotated[FailurePolicy | None, NoDecode] = Field(
         default=None, description="The same and more by error code, as YAML: {rate_limit: {retry: 6}}."
     )
+    suspend_after_s: float | None = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds after which a deployment's run that waits for people alone is suspended; None never.",
+    )
     keep_days: float | None = Field(
         default=None, gt=0, description="Days after which `agentic-prefect prune` removes what a run left behind."
     )

@@ -87,6 +87,7 @@ class Assembly:
             settings=self.settings.policy(),
             stop=self._stop,
             gate=self.gate,
+            suspend_after_s=None if self.options.attended else self.settings.suspend_after_s,
             renew_key=self.renew_key,
             allow=self._ledgers.allow,
             limits=self._ledgers.limits,

@@ -1,8 +1,8 @@
 """Where questions to people are handed in: they are announced, asked, and the decision is announced."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from agentic_prefect.models.events import (
@@ -13,12 +13,32 @@ from agentic_prefect.models.events import (
     InterventionVoted,
 )
 from agentic_prefect.models.intervention import BY_NOBODY, Decision, Intervention
-from agentic_prefect.policies.asking import default_decision
+from agentic_prefect.models.suspension import Suspension
+from agentic_prefect.plans.answers import Answer, AnswerRefused, decision_from
+from agentic_prefect.policies.asking import default_decision, settled_by
 from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.ports import HumanGate, Opening
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What was said about a question before the run went on."""
+
+    answer: Answer | None
+    """`None` when it was left open."""
+    votes: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What a run that was suspended knows from before."""
+
+    suspension: Suspension = field(default_factory=Suspension)
+    answers: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
+    """What was said meanwhile, by the id of the question."""
+
+
+@dataclass(slots=True)
 class Desk:
     """Asks through a gate, and lets observers know."""
 
@@ -26,6 +46,13 @@ class Desk:
     notify: Callable[[Event], None]
     disclosure: Disclosure = field(default_factory=Disclosure)
     """What of a question may be kept: Prefect stores it with the run that waits."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    said: dict[str, Said] = field(default_factory=dict[str, Said])
+    """What was said before the run went on, by the id of the question."""
+    open: dict[str, Intervention] = field(default_factory=dict[str, Intervention])
+    """What waits for an answer."""
+    places: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict[str, Any])
+    """Gives the fields that every event about an open question carries."""
 
     async def ask(self, intervention: Intervention, place: Callable[[], Mapping[str, Any]]) -> Decision:
         """What was decided.
@@ -41,15 +68,63 @@ class Desk:
         def told(what: Opening | Decision) -> None:
             if isinstance(what, Opening):
                 self.notify(_requested(intervention, what, place()))
-            else:
-                self.notify(InterventionVoted(**about(what), comment=what.comment, by=what.by))
+                return
+            asked = self.open[intervention.id]
+            self.open[intervention.id] = asked.model_copy(update={"votes": (*asked.votes, what)})
+            self.notify(InterventionVoted(**about(what), comment=what.comment, by=what.by))
 
-        decision = await self.gate.ask(self.disclosure.asked(intervention), told)
+        asked = self.disclosure.asked(intervention)
+        self.open[intervention.id], self.places[intervention.id] = asked, place
+        try:
+            decision = await self._decision(asked, told)
+        finally:
+            self.open.pop(intervention.id, None)
+            self.places.pop(intervention.id, None)
         if decision.by_a_person:
             self.notify(InterventionResolved(**about(decision), comment=decision.comment, by=decision.by))
         else:
             self.notify(InterventionExpired(**about(decision), reason=decision.comment))
         return decision
+
+    def moved(self, questions: Iterable[Intervention], opening: Opening) -> None:
+        """Let it be known that questions can be answered elsewhere."""
+        for each in questions:
+            self.notify(_requested(each, opening, self.places[each.id]()))
+
+    async def _decision(self, asked: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
+        """What was said before, if that is enough, else what people say now."""
+        said = self.said.pop(asked.id, None)
+        if said is not None:
+            asked = asked.model_copy(update={"votes": said.votes})
+            self.open[asked.id] = asked
+        if said is not None and said.answer is not None:
+            try:
+                vote = await taken(asked, said.answer, votes=said.votes, now=self.clock())
+            except AnswerRefused as error:
+                asked = asked.model_copy(update={"remark": str(error)})
+            else:
+                votes = (*said.votes, vote)
+                decision = settled_by(votes, asked.asking)
+                if decision is not None:
+                    return decision
+                told(vote)
+                asked = asked.model_copy(update={"votes": votes})
+        self.open[asked.id] = asked
+        return await self.gate.ask(asked, told)
+
+
+async def taken(asked: Intervention, answer: Answer, *, votes: Sequence[Decision], now: datetime) -> Decision:
+    """The decision that an answer stands for; the key that it names is there.
+
+    Raises:
+        AnswerRefused: It does not fit.
+    """
+    if answer.secret_block:
+        # Prefect's blocks take a moment to load, and most answers bring no key.
+        from agentic_prefect.interventions.keys import key_named
+
+        await key_named(answer.secret_block)
+    return decision_from(asked, answer, votes=votes, now=now)
 
 
 class Nobody:

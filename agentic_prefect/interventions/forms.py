@@ -1,5 +1,6 @@
 """The form that the Prefect UI shows for a question, and the answer that comes out of it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -34,6 +35,9 @@ MEANING: Mapping[DecisionAction, str] = {
 }
 """What each decision does, in a few words."""
 
+LATER = "later"
+"""Stands in a form for several questions where none is answered yet."""
+
 KEYED = frozenset({ErrorCode.AUTHENTICATION, ErrorCode.PERMISSION})
 """Errors that a new key may mend."""
 
@@ -53,6 +57,49 @@ def form_for(
         votes: What others decided before.
         base: What kind of form it is.
     """
+    form = create_model(f"Answer_{len(votes)}", __base__=base, **_fields(intervention))
+    return form.with_initial_data(description=description(intervention, remark=remark, votes=votes))
+
+
+def form_for_all(questions: Sequence[Intervention]) -> type[RunInput]:
+    """One form for all questions that a run waits for: that of the only one, or a part for each, which may be left."""
+    if len(questions) == 1:
+        return form_for(questions[0], remark=questions[0].remark, votes=questions[0].votes)
+    parts: dict[str, Any] = {}
+    for name, each in zip(parts_of(questions), questions, strict=True):
+        about: dict[str, Any] = {**_decision(each.actions), "default": LATER}
+        fields: dict[str, Any] = {**_fields(each), "decision": (_choice((LATER, *each.actions)), Field(**about))}
+        part = create_model(f"Part_{name}", __config__=ConfigDict(extra="forbid"), **fields)
+        parts[name] = (part, Field(default_factory=part, title=each.question))
+    told = "\n\n---\n\n".join(description(each, remark=each.remark, votes=each.votes) for each in questions)
+    return create_model("Answers", __base__=RunInput, **parts).with_initial_data(
+        description=f"{len(questions)} questions wait. Those that you leave at {LATER!r} are asked again.\n\n{told}"
+    )
+
+
+def parts_of(questions: Sequence[Intervention]) -> tuple[str, ...]:
+    """What the parts of a form for several questions are called."""
+    names: list[str] = []
+    for each in questions:
+        name = re.sub(r"\W+", "_", f"answer_{each.task_id}").strip("_")
+        names.append(f"{name}_{len(names)}" if name in names else name)
+    return tuple(names)
+
+
+def answers_in(questions: Sequence[Intervention], filled: Mapping[str, Any]) -> dict[str, Answer]:
+    """What was filled into a form for all questions, by the question's id; what was left is not there."""
+    given = {"": filled} if len(questions) == 1 else filled
+    names = ("",) if len(questions) == 1 else parts_of(questions)
+    said: dict[str, Answer] = {}
+    for name, each in zip(names, questions, strict=True):
+        values: Mapping[str, Any] = given.get(name) or {}
+        if values.get("decision", LATER) != LATER:
+            said[each.id] = _answer(values)
+    return said
+
+
+def _fields(intervention: Intervention) -> dict[str, Any]:
+    """The fields of a question's form."""
     fields: dict[str, Any] = {"decision": (_choice(intervention.actions), Field(**_decision(intervention.actions)))}
     if "supply_output" in intervention.actions:
         typed = typed_fields(intervention.output_schema)
@@ -77,13 +124,15 @@ def form_for(
         )
     fields["comment"] = _text("Comment", "Why; it is kept with the decision.")
     fields["by"] = _text("Your name", "It is kept with the decision.")
-    form = create_model(f"Answer_{len(votes)}", __base__=base, **fields)
-    return form.with_initial_data(description=description(intervention, remark=remark, votes=votes))
+    return fields
 
 
 def answer_of(filled: RunInput) -> Answer:
     """What somebody filled in."""
-    values = filled.model_dump(exclude={"description", "title"})
+    return _answer(filled.model_dump(exclude={"description", "title"}))
+
+
+def _answer(values: Mapping[str, Any]) -> Answer:
     return Answer(**{name: value for name, value in values.items() if name in Answer.__dataclass_fields__})
 
 

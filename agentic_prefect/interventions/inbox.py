@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -12,6 +13,7 @@ from prefect.client.schemas.filters import (
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -20,8 +22,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import ValidationError
 
 from agentic_prefect.errors import PlanInvalid
-from agentic_prefect.interventions.forms import filled_in
+from agentic_prefect.interventions.forms import filled_in, parts_of
 from agentic_prefect.interventions.prefect_gate import FLOW_NAME
+from agentic_prefect.interventions.suspending import asked_by
 from agentic_prefect.models.intervention import Intervention
 from agentic_prefect.plans.answers import Answer, AnswerRefused, decision_from
 
@@ -43,6 +46,8 @@ class Waiting:
     since: datetime
     until: datetime | None
     """When the default is taken; `None` waits without end."""
+    together: tuple[Intervention, ...] = ()
+    """All that the same run asks in one form, this question included; empty for a run of this question alone."""
 
 
 async def waiting(*, limit: int = MAX_SHOWN) -> Sequence[Waiting]:
@@ -57,11 +62,21 @@ async def waiting(*, limit: int = MAX_SHOWN) -> Sequence[Waiting]:
             sort=FlowRunSort.START_TIME_ASC,
             limit=limit,
         )
-    return [found for run in runs if (found := _waiting(run)) is not None]
+        suspended = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Suspended"]))),
+            sort=FlowRunSort.START_TIME_ASC,
+            limit=limit,
+        )
+    found = [found for run in runs if (found := _waiting(run)) is not None]
+    for run in suspended:
+        asked = tuple(await asked_by(run))
+        since = run.state.timestamp if run.state else datetime.now(UTC)
+        found += [Waiting(str(run.id), each, since, None, together=asked) for each in asked]
+    return found
 
 
 async def find(reference: str) -> Waiting:
-    """The open question with a run id, the beginning of one, or of a task with this id.
+    """The open question with a run id, the beginning of one, or of a task with this id; or both, as `RUN/TASK`.
 
     Raises:
         PlanInvalid: There is none, or there are several.
@@ -70,13 +85,14 @@ async def find(reference: str) -> Waiting:
     wanted = reference.strip().lower()
     found = [each for each in every if each.run_id.startswith(wanted)] if wanted else []
     found = found or [each for each in every if each.intervention.task_id == reference.strip()]
+    found = found or [each for each in every if _is_named(each, wanted)]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{each.run_id[:8]} (task {each.intervention.task_id!r})" for each in (found or every)[:10])
+    listed = ", ".join(f"{each.run_id[:8]}/{each.intervention.task_id}" for each in (found or every)[:10])
     if not every:
         raise PlanInvalid(f"No question {reference!r} is open; nothing waits for an answer.")
     what = f"{len(found)} open questions fit" if found else "No open question fits"
-    raise PlanInvalid(f"{what} {reference!r}. Give a longer part of the run's id: {listed}.")
+    raise PlanInvalid(f"{what} {reference!r}. Give the run and the task: {listed}.")
 
 
 async def respond(question: Waiting, answer: Answer) -> None:
@@ -85,8 +101,12 @@ async def respond(question: Waiting, answer: Answer) -> None:
     Raises:
         AnswerRefused: It does not fit the question, or the question is no longer open.
     """
-    decision = decision_from(question.intervention, answer, now=datetime.now(UTC))
-    values = filled_in(question.intervention, answer, decision)
+    votes = question.intervention.votes
+    decision = decision_from(question.intervention, answer, votes=votes, now=datetime.now(UTC))
+    values: dict[str, Any] = filled_in(question.intervention, answer, decision)
+    if len(question.together) > 1:
+        ids = [each.id for each in question.together]
+        values = {parts_of(question.together)[ids.index(question.intervention.id)]: values}
     async with get_client() as client:
         deadline = asyncio.get_running_loop().time() + _OPENING_S
         while reason := await _resume(client, UUID(question.run_id), values):
@@ -101,6 +121,11 @@ async def _resume(client: PrefectClient, run_id: UUID, values: dict[str, object]
     if outcome.status == SetStateStatus.ACCEPT:
         return ""
     return str(getattr(outcome.details, "reason", "") or outcome.status)
+
+
+def _is_named(question: Waiting, reference: str) -> bool:
+    run, _, task = reference.partition("/")
+    return question.run_id.startswith(run) and question.intervention.task_id.lower() == task
 
 
 def _waiting(run: FlowRun) -> Waiting | None:

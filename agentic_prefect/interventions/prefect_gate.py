@@ -17,10 +17,10 @@ from prefect.input import Keyset, RunInput
 from prefect.states import Cancelled, Completed
 from pydantic import ValidationError
 
+from agentic_prefect.interventions.desk import taken
 from agentic_prefect.interventions.forms import answer_of, form_for
-from agentic_prefect.interventions.keys import key_named
 from agentic_prefect.models.intervention import BY_DEADLINE, Decision, Intervention
-from agentic_prefect.plans.answers import Answer, AnswerRefused, decision_from
+from agentic_prefect.plans.answers import Answer, AnswerRefused
 from agentic_prefect.policies.asking import default_decision, settled_by
 from agentic_prefect.ports import Opening
 
@@ -94,7 +94,8 @@ class PrefectGate:
         await self._one_opens.acquire()
         opening = contextlib.ExitStack()
         opening.callback(self._one_opens.release)
-        token = _asked.set(_Asked(intervention, told, self._clock, self._page, opening.close))
+        asked = _Asked(intervention, told, self._clock, self._page, opening.close, votes=[*intervention.votes])
+        token = _asked.set(asked)
         name = f"ask: {intervention.task_id}".replace("{", "(").replace("}", ")")
         try:
             state = cast(
@@ -117,11 +118,11 @@ async def ask_a_person(intervention: dict[str, Any]) -> Any:
     asked = _asked.get()
     try:
         decision = await _decided(asked)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
         current = asyncio.current_task()
         if current is not None:
             current.uncancel()
-        return Cancelled(message="The answer is no longer needed.")
+        return Cancelled(message=str(error) or "The answer is no longer needed.")
     said = f": {decision.comment}" if decision.comment else ""
     action = decision.action.replace("_", " ")
     if not decision.by_a_person:
@@ -133,7 +134,7 @@ async def _decided(asked: _Asked) -> Decision:
     run_id = _run_id()
     asked.since = asked.clock()
     escalation = asyncio.create_task(_escalate(asked, run_id))
-    remark, number = "", 0
+    remark, number = asked.intervention.remark, 0
     try:
         while True:
             number += 1
@@ -143,9 +144,7 @@ async def _decided(asked: _Asked) -> Decision:
             form = form_for(asked.intervention, remark=remark, votes=asked.votes, base=_Form)
             try:
                 answer = await _answer(form, left, key=f"answer-{number}")
-                if answer.secret_block:
-                    await key_named(answer.secret_block)
-                vote = decision_from(asked.intervention, answer, votes=asked.votes, now=asked.clock())
+                vote = await taken(asked.intervention, answer, votes=asked.votes, now=asked.clock())
             except (AnswerRefused, ValidationError) as error:
                 remark = _remark(error)
                 continue

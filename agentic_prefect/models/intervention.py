@@ -19,6 +19,32 @@ BY_NOBODY = "nobody"
 """Who decided when nobody could be asked."""
 
 
+class Decision(Frozen):
+    """What is to be done: a person's word, or that of the deadline."""
+
+    action: DecisionAction
+    comment: str = ""
+    """Why; empty when nothing was said."""
+    output: Any = None
+    """The task's output, with `supply_output`."""
+    input: Any = None
+    """The task's new input, with `edit_input`."""
+    secret_block: str = ""
+    """What holds a new key for the task's connection: a Prefect Secret block, or `in-memory-N` for one that was typed
+    at the run's terminal. Never the key itself.
+    """
+    more: Budget | None = None
+    """How much more may be spent, with another try of a task that its budget stopped."""
+    by: str = ""
+    """Who decided; empty when that is not known."""
+    decided_at: AwareDatetime
+
+    @property
+    def by_a_person(self) -> bool:
+        """Whether somebody decided, as opposed to a deadline."""
+        return self.by not in (BY_DEADLINE, BY_NOBODY)
+
+
 class Intervention(Frozen):
     """A question to people about a task."""
 
@@ -44,29 +70,7 @@ class Intervention(Frozen):
     """The tasks that `fallback` tries."""
     diagram: str = ""
     """The plan as a Mermaid flowchart; empty draws none."""
-
-
-class Decision(Frozen):
-    """What is to be done: a person's word, or that of the deadline."""
-
-    action: DecisionAction
-    comment: str = ""
-    """Why; empty when nothing was said."""
-    output: Any = None
-    """The task's output, with `supply_output`."""
-    input: Any = None
-    """The task's new input, with `edit_input`."""
-    secret_block: str = ""
-    """What holds a new key for the task's connection: a Prefect Secret block, or `in-memory-N` for one that was typed
-    at the run's terminal. Never the key itself.
-    """
-    more: Budget | None = None
-    """How much more may be spent, with another try of a task that its budget stopped."""
-    by: str = ""
-    """Who decided; empty when that is not known."""
-    decided_at: AwareDatetime
-
-    @property
-    def by_a_person(self) -> bool:
-        """Whether somebody decided, as opposed to a deadline."""
-        return self.by not in (BY_DEADLINE, BY_NOBODY)
+    votes: tuple[Decision, ...] = ()
+    """What was decided before, where several people must agree."""
+    remark: str = ""
+    """What was wrong with the answer before; empty when there was none."""

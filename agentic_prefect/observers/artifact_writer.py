@@ -13,6 +13,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, Fl
 from agentic_prefect.policies.disclosure import Disclosure
 
 MAX_AT_ONCE = 4
+ON_RECORD = "plan-questions"
+"""Tells of people's decisions, and is changed by nobody but the process that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ _Written = tuple[UUID, Sheet | None]
 class ArtifactWriter:
     """Writes sheets, and only those that changed.
 
-    A flow run that is run again (Retry in the UI) finds the artifacts of its first run and changes those, too.
+    A flow run that is run again (Retry in the UI) finds the artifacts of its first run and changes those, too, but for
+    what was asked and decided then, which stays.
 
     Args:
         flow_run_id: The flow run that the artifacts belong to.
@@ -82,7 +85,11 @@ class ArtifactWriter:
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[self._flow_run_id])),
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(like_="plan-")),
         )
-        return {(each.key, ""): (each.id, None) for each in found if each.key and each.task_run_id is None}
+        return {
+            (each.key, ""): (each.id, None)
+            for each in found
+            if each.key and each.key != ON_RECORD and each.task_run_id is None
+        }
 
     async def _put(self, sheet: Sheet, client: PrefectClient) -> None:
         place = (sheet.key, sheet.subject)

@@ -91,19 +91,21 @@ def _question(asked: Asked) -> str:
         f"- By default: {_named([request.default])}, {limit}",
     ]
     if not _is_over(asked):
-        where = f"[Answer here]({request.url})" if request.url else "See `agentic-prefect interventions list`"
+        url = [each.url for each in asked.steps if isinstance(each, InterventionRequested)][-1]
+        where = f"[Answer here]({url})" if url else "See `agentic-prefect interventions list`"
         facts.append(f"- **Waits for an answer.** {where}")
     steps = "\n".join(f"{number}. {_step(each)}" for number, each in enumerate(asked.steps, 1))
     return "\n\n".join([f"## {inline(request.question)}", "\n".join(facts), steps])
 
 
 def _step(event: Step) -> str:
+    at_the_run = isinstance(event, InterventionRequested) and event.waiting_run_id == event.run_id
     when = f"{event.at:%d %b %Y %H:%M:%S} UTC"
     match event:
         case InterventionRequested(escalated=True):
             return f"{when}: nobody had answered; asked anew as {event.priority}"
         case InterventionRequested():
-            return f"{when}: asked"
+            return f"{when}: asked" + (" at the run itself, which is suspended" if at_the_run else "")
         case InterventionVoted():
             return f"{when}: {_who(event.by)} decided {_named([event.action])}{_why(event.comment)}; more must agree"
         case InterventionResolved():

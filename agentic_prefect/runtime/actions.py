@@ -7,9 +7,10 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import State
 
-from agentic_prefect.models.events import TaskDeadLettered, TaskFallback, TaskSkipped, TaskStatusChanged
+from agentic_prefect.models.events import Event, TaskDeadLettered, TaskFallback, TaskSkipped, TaskStatusChanged
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
+from agentic_prefect.models.suspension import Suspension
 from agentic_prefect.plans.progress import (
     Action,
     AskPerson,
@@ -58,6 +59,8 @@ class Actions:
         self._runs: dict[str, list[UUID]] = {}
         """The task runs of each task, so that those of others can be drawn after them."""
         self._questions = Questions(blueprint, services, place, report)
+        self._ended: dict[str, list[TaskResult | None]] = {}
+        """How each node ended each time it ran; `None` where it did not fail."""
 
     def carry_out(self, action: Action) -> None:
         """Do it, without waiting for its end."""
@@ -89,6 +92,30 @@ class Actions:
             case _:
                 assert_never(action)
 
+    @property
+    def awaits_only_people(self) -> bool:
+        """Whether everything in flight waits for people."""
+        waiting = [job.status is TaskStatus.AWAITING_HUMAN for job in self._jobs.values()]
+        is_asking = bool(self._running or tuple(self._questions.open))
+        return is_asking and not self._shown and len(waiting) == len(self._running) and all(waiting)
+
+    @property
+    def done(self) -> Suspension:
+        """What has been done so far, besides the outputs."""
+        return Suspension(
+            failures={name: tuple(ends) for name, ends in self._ended.items() if any(ends)},
+            decisions=self._questions.decisions,
+        )
+
+    async def put_away(self, reason: str) -> None:
+        """Stop whatever waits for people, as if it had never been asked; nobody hears of an end."""
+        self._questions.put_away(reason)
+        for name, running in self._running.items():
+            if name in self._jobs:
+                self._jobs[name].stop_reason, self._jobs[name].notify = reason, _to_nobody
+            running.cancel(reason)
+        await self.finish()
+
     def cancel_all(self, reason: str) -> None:
         """Cancel everything in flight; each node still reports its end."""
         self._questions.withdraw_all()
@@ -103,6 +130,11 @@ class Actions:
         await asyncio.gather(*pending, return_exceptions=True)
 
     async def _run(self, start: StartNode) -> None:
+        task_id, ends = split_name(start.name)[0], self._ended.setdefault(start.name, [])
+        before = self._place.before.failures.get(start.name, ())[len(ends) :]
+        if before and before[0] is not None:
+            self._failed_before(start, before[0])
+            return
         job = job_for(start, self._blueprint, self._services, self._kinds, self._place)
         self._jobs[start.name], self._keys[start.name] = job, job.key
         task = self._blueprint.tasks[start.task_id]
@@ -113,13 +145,24 @@ class Actions:
                 after=await self._runs_of(start.waits_for),
                 tags=task.tags,
             )
-            self._remember(split_name(start.name)[0], state)
+            self._remember(task_id, state)
         except asyncio.CancelledError:
             self._report(NodeEnded(start.name, job.cancelled()))
             raise
         finally:
             self._running.pop(start.name, None)
             self._jobs.pop(start.name, None)
+        ends.append(result if result.status is TaskStatus.FAILED else None)
+        self._report(NodeEnded(start.name, result))
+
+    def _failed_before(self, start: StartNode, result: TaskResult) -> None:
+        """It ran before the run was suspended, and failed: that is not paid again."""
+        self._ended[start.name].append(result)
+        self._running.pop(start.name, None)
+        if result.run_id is not None:
+            self._runs.setdefault(split_name(start.name)[0], []).append(UUID(result.run_id))
+        self._notify_status(start.name, TaskStatus.PENDING, TaskStatus.IN_PROGRESS)
+        self._notify_status(start.name, TaskStatus.IN_PROGRESS, TaskStatus.FAILED)
         self._report(NodeEnded(start.name, result))
 
     async def _show_skipped(self, result: TaskResult) -> None:
@@ -181,6 +224,10 @@ class Actions:
             "parent_run_id": self._place.parent_run_id,
             "task_id": task_id,
         }
+
+
+def _to_nobody(_: Event) -> None:
+    """Hears what nobody is to hear."""
 
 
 def _label(name: str) -> str:

@@ -16,6 +16,7 @@ from prefect.utilities.annotations import quote
 from pydantic_core import to_jsonable_python
 
 from agentic_prefect.errors import AgenticError, PlanInvalid
+from agentic_prefect.interventions.desk import Recalled
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.run_record import RunRecord
@@ -103,11 +104,20 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
         is_new=_is_new(context.flow_run, record),
         url=run_url(run_id),
         written=WrittenPlan(record.plan_hash or plan_hash(plan), record.plan_version),
+        before=await _recalled(context.flow_run),
+        patience_s=services.suspend_after_s if context.flow_run.deployment_id is not None else None,
     )
     if parent is None:
         services.stop.subscribe(run.request_cancel)
     try:
-        return await run.run()
+        result = await run.run()
+        if result is None:
+            assert run.suspension is not None
+            # Prefect's forms take a fifth of a second to load, and most runs ask nobody.
+            from agentic_prefect.interventions.suspending import suspend
+
+            await suspend(run.suspension, run=context.flow_run)
+        return result
     except asyncio.CancelledError:
         current = asyncio.current_task()
         if parent is None or not parent.stop_reason() or current is None or run.result is None:
@@ -117,6 +127,16 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
     finally:
         if parent is not None and run.result is not None:
             parent.spent(run.result.usage)
+
+
+async def _recalled(run: FlowRun) -> Recalled:
+    """What a run that was suspended knows from before; nothing for any other."""
+    if not run.empirical_policy.pause_keys:
+        return Recalled()
+    # See above.
+    from agentic_prefect.interventions.suspending import recall
+
+    return await recall(run)
 
 
 async def start(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from agentic_prefect.interventions.desk import Desk
+from agentic_prefect.interventions.desk import Desk, Recalled, Said
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import (
     Event,
@@ -18,12 +18,23 @@ from agentic_prefect.models.events import (
 )
 from agentic_prefect.models.result import BudgetReport, PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
+from agentic_prefect.models.suspension import Suspension
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.observers.dispatch import Dispatcher
 from agentic_prefect.plans.advance import advance, begin
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.plans.outcome import plan_output, plan_status
-from agentic_prefect.plans.progress import Blueprint, CancelAsked, NodeEnded, Outcome, Progress, TimeUp, item_name
+from agentic_prefect.plans.progress import (
+    Blueprint,
+    CancelAsked,
+    NodeEnded,
+    Outcome,
+    Progress,
+    TimeUp,
+    item_name,
+    split_name,
+)
+from agentic_prefect.ports import Opening
 from agentic_prefect.runtime.actions import Actions
 from agentic_prefect.runtime.services import RunInfo, Services
 from agentic_prefect.runtime.work import Place
@@ -57,6 +68,8 @@ class PlanRun:
         is_new: bool = False,
         url: str | None = None,
         written: WrittenPlan = UNKNOWN,
+        before: Recalled | None = None,
+        patience_s: float | None = None,
     ) -> None:
         self._blueprint, self._services = blueprint, services
         self._run_id, self._parent_run_id, self._url = run_id, parent_run_id, url
@@ -66,19 +79,28 @@ class PlanRun:
         self._started_at = services.clock()
         info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self.result or self._progress.results)
         self._dispatcher = Dispatcher(services.observers(info), disclosure=services.disclosure)
-        desk = Desk(services.gate, self._dispatcher.notify, services.disclosure)
-        place = Place(run_id, lineage, parent_run_id, self._notify, desk, is_new)
+        self._desk = desk = Desk(services.gate, self._dispatcher.notify, services.disclosure, services.clock)
+        before = before or Recalled()
+        for each in before.suspension.questions:
+            desk.said[each.id] = Said(before.answers.get(each.id), each.votes)
+        place = Place(run_id, lineage, parent_run_id, self._notify, desk, is_new, before.suspension)
+        self._patience_s = patience_s
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
         self._is_budget_exceeded = self._is_time_up = False
         self.result: PlanResult | None = None
         """What became of the plan; set when `run` has ended, cancelled or not."""
+        self.suspension: Suspension | None = None
+        """What the run needs to go on, when it waits for people alone and is to be suspended."""
 
     def request_cancel(self, reason: str) -> None:
         """Stop the run: nothing starts any more, what runs is cancelled, partial results are kept."""
         self._outcomes.put_nowait(CancelAsked(reason))
 
-    async def run(self) -> PlanResult:
-        """Run to the end. Cancellation is passed on after the partial results have been handed to the observers."""
+    async def run(self) -> PlanResult | None:
+        """Run to the end, or until people alone are awaited for so long that the run is to be suspended (`None`).
+
+        Cancellation is passed on after the partial results have been handed to the observers.
+        """
         self._dispatcher.notify(
             PlanStarted(**self._event_place(), tasks=len(self._blueprint.tasks), **self._written._asdict())
         )
@@ -96,10 +118,11 @@ class PlanRun:
             flusher.cancel()
             if alarm is not None:
                 alarm.cancel()
-            self.result = result = self._result()
-            self._announce_end(result)
+            if self.suspension is None:
+                self.result = self._result()
+                self._announce_end(self.result)
             await self._dispatcher.flush(patiently=is_through)
-        return result
+        return self.result
 
     async def _work_through(self) -> None:
         self._progress, actions = begin(self._blueprint)
@@ -108,10 +131,35 @@ class PlanRun:
                 self._actions.carry_out(action)
             if self._progress.is_done(self._blueprint):
                 break
-            outcome = await self._outcomes.get()
+            outcome = await self._next_outcome()
+            if outcome is None:
+                await self._put_away()
+                return
             self._tell_of_budget(outcome)
             self._progress, actions = advance(self._blueprint, self._progress, outcome)
         await self._actions.finish()
+
+    async def _next_outcome(self) -> Outcome | None:
+        """What happens next; `None` when the run need not stay up for it."""
+        while True:
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    return await self._outcomes.get()
+            except TimeoutError:
+                asked = [each.asking for each in self._desk.open.values()]
+                # Somebody must keep the time where there is any to keep.
+                is_timed = any(each.deadline_s or each.escalate_after_s for each in asked)
+                if asked and not is_timed and self._actions.awaits_only_people and self._outcomes.empty():
+                    return None
+
+    async def _put_away(self) -> None:
+        order = [task.id for task in self._blueprint.plan.tasks]
+        questions = tuple(
+            sorted(self._desk.open.values(), key=lambda each: (order.index(split_name(each.task_id)[0]), each.task_id))
+        )
+        self._desk.moved(questions, Opening(self._run_id, self._url))
+        self.suspension = self._actions.done.model_copy(update={"questions": questions})
+        await self._actions.put_away("It is asked in the form of the plan's own run, which is suspended: resume that.")
 
     def _limit_time(self) -> asyncio.TimerHandle | None:
         """Rings when the plan has taken as long as it may."""

@@ -7,7 +7,7 @@ from typing import Any
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.interventions.desk import Desk
 from agentic_prefect.models.events import TaskStatusChanged
-from agentic_prefect.models.intervention import BY_NOBODY, Intervention
+from agentic_prefect.models.intervention import BY_NOBODY, Decision, Intervention
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.plans.mermaid import mermaid
 from agentic_prefect.plans.progress import AskPerson, Blueprint, Outcome, PersonDecided
@@ -27,6 +27,8 @@ class Questions:
     ) -> None:
         self._blueprint, self._services, self._place, self._report = blueprint, services, place, report
         self._asked: dict[str, asyncio.Task[None]] = {}
+        self.decisions: dict[str, Decision] = {}
+        """What was decided, by the id of the question."""
 
     @property
     def open(self) -> Iterable[asyncio.Task[None]]:
@@ -52,9 +54,18 @@ class Questions:
         for task_id in list(self._asked):
             self.withdraw(task_id)
 
+    def put_away(self, reason: str) -> None:
+        """Stop asking; the tasks wait on."""
+        for asked in self._asked.values():
+            asked.cancel(reason)
+
     async def _ask(self, action: AskPerson) -> None:
-        desk = self._place.desk or Desk(self._services.gate, self._place.notify, self._services.disclosure)
-        decision = await desk.ask(self._intervention(action), lambda: self._event_place(action.task_id))
+        intervention = self._intervention(action)
+        decision = self._place.before.decisions.get(intervention.id)
+        if decision is None:
+            desk = self._place.desk or Desk(self._services.gate, self._place.notify, self._services.disclosure)
+            decision = await desk.ask(intervention, lambda: self._event_place(action.task_id))
+        self.decisions[intervention.id] = decision
         if decision.secret_block and self._services.renew_key is not None:
             task = self._blueprint.tasks[action.task_id]
             await self._services.renew_key(self._blueprint.plan, task, decision.secret_block)

@@ -68,6 +68,8 @@ class Services:
     """What the run with this id may spend in all at this moment; `None` is what its plan says."""
     disclosure: Disclosure = field(default_factory=Disclosure)
     """What of errors, prompts and texts may be kept and shown."""
+    suspend_after_s: float | None = None
+    """Seconds after which the run of a deployment that waits for people alone is suspended; `None` never."""
     flush_every_s: float = 2.0
     """How often observers may write what is pending."""
 

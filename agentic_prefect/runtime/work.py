@@ -1,7 +1,7 @@
 """From a node of the plan to a job: expressions evaluated, schema and kind looked up, key worked out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentic_prefect.errors import AgenticError, PlanInvalid
@@ -14,6 +14,7 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import ContextItem
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
+from agentic_prefect.models.suspension import Suspension
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.expressions import Scope, evaluate, references
 from agentic_prefect.plans.expressions.values import as_text
@@ -41,6 +42,8 @@ class Place:
     """Where people are asked; `None` where nobody can be."""
     is_new: bool = False
     """Whether nothing can have been done of it before: it goes on from no run, and was never started before."""
+    before: Suspension = field(default_factory=Suspension)
+    """What this run did before it was suspended."""
 
 
 def job_for(

@@ -54,6 +54,7 @@ class Bench:
     others: list[Observer] = field(default_factory=list)
     options: PolicyFields = field(default_factory=PolicyFields)
     gate: HumanGate | None = None
+    suspend_after_s: float | None = None
     state: State[Any] | None = None
 
     async def run(
@@ -65,6 +66,12 @@ class Bench:
         **behaviours: Behaviour,
     ) -> PlanResult:
         self.kind.behaviours = {**self.kind.behaviours, **behaviours}
+        self.serve()
+        self.state = await start(plan, inputs or {}, record=record or RunRecord())
+        return await result_in(self.state)
+
+    def serve(self) -> None:
+        """Have everything that runs in this context from here on use this bench."""
         use(
             Services(
                 kinds=lambda info: {
@@ -79,10 +86,9 @@ class Bench:
                 draw=lambda: 0.5,
                 stop=self.stop,
                 gate=self.gate or Nobody(lambda: datetime.now(UTC)),
+                suspend_after_s=self.suspend_after_s,
             )
         )
-        self.state = await start(plan, inputs or {}, record=record or RunRecord())
-        return await result_in(self.state)
 
     @staticmethod
     def _no_stored_plan(name: str) -> Plan:
