@@ -7,7 +7,8 @@ import pytest
 
 from agentic_prefect.errors import CriticalError, ErrorCode, VerificationFailed
 from agentic_prefect.models.policy import FailurePolicy, FailureRule
-from agentic_prefect.ports import Work
+from agentic_prefect.models.prompt import PromptChoice
+from agentic_prefect.ports import TaskKind, Work
 from agentic_prefect.verification.checked_kind import CheckedKind
 from tests.verification.conftest import MakeHub, make_work
 
@@ -87,6 +88,19 @@ async def test_failed_work_is_not_looked_at(make_hub: MakeHub) -> None:  # L-38
     with pytest.raises(CriticalError):
         await CheckedKind(Failing(), make_hub(), lambda: NOW).execute(work)
     assert work.trail.verdict is None
+
+
+def test_inner_kind_prepares_the_work(make_hub: MakeHub) -> None:
+    """What it chooses for all attempts, such as a template, is chosen; one that prepares nothing need not."""
+
+    class Choosing(Counting):
+        def prepared(self, work: Work) -> Work:
+            return replace(work, prompt=PromptChoice(reference="mine@1.0.0"))
+
+    def prepared(kind: TaskKind) -> PromptChoice | None:
+        return CheckedKind(kind, make_hub(), lambda: NOW).prepared(make_work()).prompt
+
+    assert (prepared(Choosing()), prepared(Counting())) == (PromptChoice(reference="mine@1.0.0"), None)
 
 
 async def test_task_without_checks_has_no_verdict(make_hub: MakeHub) -> None:
