@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from agentic_prefect.agents.summary import Summariser
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.ports import AgentRunner, Runners, Work
 from agentic_prefect.prompting.builder import PromptBuilder
@@ -20,15 +21,16 @@ class AgentKind:
 
     def __init__(self, builder: PromptBuilder, runner: AgentRunner, runners: Runners | None = None) -> None:
         self._builder, self._runner, self._runners = builder, runner, runners or {}
+        self._summariser = Summariser(builder, runner)
 
     async def execute(self, work: Work) -> Any:
         """The agent's answer. The exact prompt is on the record before it is sent."""
-        prompt = self.prompt_for(work)
+        prompt = self.prompt_for(await self._summariser.summarised(work))
         work.trail.prompted(prompt.record)
         return await self._runners.get(work.agent.name, self._runner).run(prompt, work)
 
     def prompt_for(self, work: Work) -> RenderedPrompt:
-        """The prompt that `execute` would send for this attempt; nothing is sent.
+        """The prompt that `execute` would send for this attempt; nothing is sent, and what a model would sum up is cut.
 
         Raises:
             AgenticError: There is no such template, or it does not fit.

@@ -14,7 +14,12 @@ def write_prompt(prompt: RenderedPrompt, format: Literal["text", "json"]) -> Non
         sys.stdout.write(prompt.model_dump_json(indent=2) + "\n")
         return
     record = prompt.record
-    left_out = [f"## left out for want of room: {', '.join(prompt.dropped)}"] if prompt.dropped else []
+    told = (
+        ("left out for want of room", record.dropped),
+        ("left out since it has too little to do with the task", record.irrelevant),
+        ("not shown whole", record.shortened),
+    )
+    left_out = [f"## {what}: {', '.join(sources)}" for what, sources in told if sources]
     write_messages(f"# Template {record.id} {record.version}, hash {record.hash[:12]}", prompt.messages, left_out)
 
 

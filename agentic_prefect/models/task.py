@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.asking import Asking
 from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.check import Check
+from agentic_prefect.models.prompt import ContextRules, ContextText
 
 
 def _as_tuple(value: Any) -> Any:
@@ -15,6 +16,26 @@ def _as_tuple(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+
+
+def _read_context(value: Any) -> Any:
+    return (value,) if isinstance(value, str | dict) else value
+
+
+def _check_context(value: str | dict[str, Any]) -> str | dict[str, Any]:
+    if isinstance(value, dict):
+        try:
+            ContextText.model_validate(value)
+        except ValidationError as error:
+            told = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            raise ValueError("; ".join(told)) from error
+    return value
+
+
+ContextTexts = Annotated[
+    tuple[Annotated[str | dict[str, Any], AfterValidator(_check_context)], ...], BeforeValidator(_read_context)
+]
+"""Texts, or mappings with the fields of `ContextText`; they stay as they are written, so that expressions are found."""
 
 TASK_ID = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 """A task's id is used as a name in expressions, hence no dashes."""
@@ -37,8 +58,10 @@ class TaskFields(PolicyFields):
     """JSON Schema, `{"model": "package.module:Model"}`, the name of a registered schema; `None` is text."""
     prompt: str | None = None
     """A template's id, with `@version` or `@range` after it if a certain one is meant."""
-    context: Names = ()
-    """Further texts for the prompt; may hold expressions."""
+    context: ContextTexts = ()
+    """Further texts for the prompt, or what `ContextText` says of each; may hold expressions."""
+    context_rules: ContextRules | None = None
+    """What of the context is shown, and how long the prompt may be; `None` shows everything."""
     depends_on: Names = ()
     """Tasks that must have an output before this one starts."""
     after: Names = ()

@@ -20,6 +20,7 @@ TASK_ORDER = (
         "input",
         "input_schema",
         "context",
+        "context_rules",
         "special_instructions",
         "prompt",
         "model",

@@ -191,10 +191,18 @@ def _whole_fields(task_id: str, layers: tuple[_Layer, ...]) -> Iterator[Explaine
                 setters = [layer for layer in setters if not _is_own_fallback(task_id, layer, layer[field])]
                 value = setters[0][field]
             case _ if field in ADDED_FIELDS:
-                value = tuple(dict.fromkeys(part for layer in reversed(setters) for part in layer[field]))
+                value = _without_repetition(part for layer in reversed(setters) for part in layer[field])
             case _:
                 value = setters[0][field]
         yield Explained(field, value, setters[0].origin)
+
+
+def _without_repetition(parts: Iterable[Any]) -> tuple[Any, ...]:
+    kept: list[Any] = []
+    for part in parts:
+        if part not in kept:
+            kept.append(part)
+    return tuple(kept)
 
 
 def _is_own_fallback(task_id: str, layer: _Layer, action: object) -> bool:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from agentic_prefect.models.chat import Image, Message, OutputSchema
-from agentic_prefect.models.prompt import PromptChoice, PromptRecord, RenderedPrompt
+from agentic_prefect.models.prompt import ContextRules, PromptChoice, PromptRecord, RenderedPrompt
 from agentic_prefect.policies.budget import CHARS_PER_TOKEN
 from agentic_prefect.ports import Work
-from agentic_prefect.prompting.context import BETWEEN_CHARS, Shown, chosen, shown_items
+from agentic_prefect.prompting.context import BETWEEN_CHARS, Shown, chosen, ordered, shown_items
 from agentic_prefect.prompting.examples import chosen_examples
 from agentic_prefect.prompting.images import image_label, without_images
 from agentic_prefect.prompting.program import Program
@@ -58,7 +58,12 @@ class PromptBuilder:
         output = with_thoughts(work.output) if program.reasoning else work.output
         data = data_of(work, given=given, output=output, capabilities=capabilities, domain=domain or work.agent.domain)
         data |= {"reasoning": program.reasoning, "examples": _examples(program, data)}
-        messages, dropped = self._fitted(program, data, shown_items(work.context), images)
+        rules = work.task.context_rules or ContextRules()
+        found = shown_items(work.context, task=_task_of(data))
+        near = [item for item in found if item.relevance_ratio >= rules.relevance_ratio]
+        items = ordered(near, rules.order)
+        most_tokens = rules.prompt_tokens or self._max_prompt_tokens
+        messages, dropped = _fitted(program, data, items, images, most_tokens)
         text, before = _joined(messages), _refined(work, data)
         record = PromptRecord(
             id=template.id,
@@ -68,6 +73,9 @@ class PromptBuilder:
             text=text,
             images=tuple(map(image_label, images)),
             text_hash=_digest(text, *(image.url for image in images)),
+            dropped=dropped,
+            irrelevant=tuple(item.source for item in found if item not in near),
+            shortened=tuple(item.source for item in items if item.is_shortened and item.source not in dropped),
             parent=before.text_hash if before else "",
             refinement=before.refinement + 1 if before else 0,
         )
@@ -137,29 +145,38 @@ class PromptBuilder:
         """The hash of all templates that the prompt is made from."""
         return self._registry.program(self.template_for(work)).hash
 
-    def _fitted(
-        self, program: Program, data: Mapping[str, Any], items: Sequence[Shown], images: Sequence[Image]
-    ) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-        messages = program.render(_with_context(data, items), images=images)
-        if self._max_prompt_tokens is None or not items:
-            return messages, ()
-        too_much = _size(messages) - self._max_prompt_tokens * CHARS_PER_TOKEN
-        if too_much <= 0:
-            return messages, ()
-        without = program.render(_with_context(data, ()))
-        # With one item more than none comes the section's heading, too.
-        overhead = _size(program.render(_with_context(data, items[:1]))) - _size(without) - len(items[0].text)
-        # Nothing stands after the last item.
-        room = self._max_prompt_tokens * CHARS_PER_TOKEN - _size(without) - overhead + BETWEEN_CHARS
-        kept, dropped = chosen(items, room_chars=room)
-        return program.render(_with_context(data, kept), images=images), dropped
+
+def _fitted(
+    program: Program,
+    data: Mapping[str, Any],
+    items: Sequence[Shown],
+    images: Sequence[Image],
+    most_tokens: int | None,
+) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    """The messages, no longer than so many tokens, and the sources of the context that was left out for that."""
+    messages = program.render(_with_context(data, items), images=images)
+    if most_tokens is None or not items:
+        return messages, ()
+    most = most_tokens * CHARS_PER_TOKEN
+    if _size(messages) <= most:
+        return messages, ()
+    without = program.render(_with_context(data, ()))
+    # With one item more than none comes the section's heading, too.
+    overhead = _size(program.render(_with_context(data, items[:1]))) - _size(without) - len(items[0].text)
+    # Nothing stands after the last item.
+    kept, dropped = chosen(items, room_chars=most - _size(without) - overhead + BETWEEN_CHARS)
+    return program.render(_with_context(data, kept), images=images), dropped
+
+
+def _task_of(data: Mapping[str, Any]) -> str:
+    """What the task is about, in its own words."""
+    return f"{data['description']}\n{data['input_json']}"
 
 
 def _examples(program: Program, data: Mapping[str, Any]) -> list[dict[str, str]]:
     if not program.examples:
         return []
-    task = f"{data['description']}\n{data['input_json']}"
-    return [each.data() for each in chosen_examples(program.examples, program.few_shot, task=task)]
+    return [each.data() for each in chosen_examples(program.examples, program.few_shot, task=_task_of(data))]
 
 
 def _with_context(data: Mapping[str, Any], items: Sequence[Shown]) -> dict[str, Any]:

@@ -13,7 +13,18 @@ from agentic_prefect.models.connection import Connection
 from agentic_prefect.ports import Work
 
 RELEVANT_TASK_FIELDS = frozenset(
-    {"kind", "model", "prompt", "input_schema", "special_instructions", "call", "use", "plan", "checks"}
+    {
+        "kind",
+        "model",
+        "prompt",
+        "input_schema",
+        "special_instructions",
+        "call",
+        "use",
+        "plan",
+        "checks",
+        "context_rules",
+    }
 )
 """Besides description, input, context and output, which count as they were rendered."""
 

@@ -11,7 +11,7 @@ from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import Event
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.models.prompt import ContextItem
+from agentic_prefect.models.prompt import ContextItem, ContextRules, ContextText
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.models.suspension import Suspension
@@ -124,7 +124,7 @@ def _rendered(work: Work, task: AgentTask, scope: Scope, services: Services) -> 
         description=_text(task.description, scope),
         input=given,
         input_schema=input_schema,
-        context=tuple(_context_item(text, scope) for text in task.context),
+        context=tuple(_context_item(written, task.context_rules or ContextRules(), scope) for written in task.context),
         output=services.output_of(task),
     )
 
@@ -145,11 +145,18 @@ def _text(value: str, scope: Scope) -> str:
     return as_text(evaluate(value, scope))
 
 
-def _context_item(text: str, scope: Scope) -> ContextItem:
+def _context_item(written: str | dict[str, Any], rules: ContextRules, scope: Scope) -> ContextItem:
     """What other tasks wrote is marked as such: it is shown to a model as data."""
-    tasks = sorted(references(text).tasks)
-    source = f"task {', '.join(tasks)}" if tasks else ""
-    return ContextItem(text=_text(text, scope), source=source, trusted=not tasks)
+    said = ContextText(text=written) if isinstance(written, str) else ContextText.model_validate(written)
+    tasks = sorted(references([said.text, said.source]).tasks)
+    return ContextItem(
+        text=_text(said.text, scope),
+        source=_text(said.source, scope) or (f"task {', '.join(tasks)}" if tasks else ""),
+        trusted=not tasks if said.trusted is None else said.trusted,
+        priority=said.priority,
+        max_tokens=said.max_tokens or rules.item_tokens,
+        shorten=said.shorten or rules.shorten,
+    )
 
 
 def _as_it_is(work: Work) -> Work:

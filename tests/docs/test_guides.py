@@ -38,7 +38,11 @@ def first_column(page: str, heading: str) -> set[str]:
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
-PLANS = [block for page in ("plans.md", "failures.md", "people.md", "checks.md") for block in blocks(page, "yaml")]
+PLANS = [
+    block
+    for page in ("plans.md", "failures.md", "people.md", "checks.md", "prompts.md")
+    for block in blocks(page, "yaml")
+]
 EVENT_NAMES = {kind.model_fields["name"].default for kind in get_args(get_args(Event)[0])}
 
 

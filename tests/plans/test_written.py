@@ -148,7 +148,11 @@ CHECKS = (
 FIELDS: dict[str, Any] = {
     "description": TEXTS,
     "input": JSON,
-    "context": st.lists(TEXTS, max_size=2),
+    "context": st.lists(
+        TEXTS | st.fixed_dictionaries({"text": TEXTS}, optional={"source": TEXTS, "priority": st.integers(1, 9)}),
+        max_size=2,
+    ),
+    "context_rules": st.fixed_dictionaries({}, optional={"relevance_ratio": st.floats(0, 1)}),
     "when": st.booleans() | TEXTS,
     "for_each": TEXTS | st.lists(JSON, max_size=2),
     "output": st.dictionaries(TEXTS.filter("<<".__ne__), JSON, max_size=2) | TEXTS | st.none(),

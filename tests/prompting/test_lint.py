@@ -170,7 +170,7 @@ def test_shipped_templates_are_flawless() -> None:
     registry = default_registry()
     paths = template_files(shipped_folder())
 
-    assert [path.name for path in paths] == ["default.md.j2", "terse.md.j2", "judge.md.j2", "improve.md.j2"]
+    assert {"default.md.j2", "judge.md.j2", "summary.md.j2"} <= {path.name for path in paths}
     for path in paths:
         assert lint_text(file_text(path), origin=str(path), registry=registry, strict=True) == ()
 
