@@ -11,7 +11,7 @@ def related(result: TaskResult, task_id: str, relation: str) -> TaskResult:
 
 def with_error_of(owner: TaskResult, fallback: TaskResult) -> TaskResult:
     """The owner's error, with what became of a fallback added to its history."""
-    if owner.error is None or fallback.error is None:
+    if owner.error is None or fallback.error is None or fallback.error in owner.error.history:
         return owner
     error = owner.error.model_copy(update={"history": (*owner.error.history, fallback.error)})
     return owner.model_copy(update={"error": error})

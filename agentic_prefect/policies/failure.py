@@ -176,17 +176,20 @@ def repairs_after_checks(task: TaskFields) -> int:
     return rule_for(task, ErrorCode.VERIFICATION_FAILED).repair or 0
 
 
-def final_error(error: TaskError, *, history: tuple[TaskError, ...], exhausted: bool) -> TaskError:
+def final_error(
+    error: TaskError, *, history: tuple[TaskError, ...], exhausted: bool, before: tuple[TaskError, ...] = ()
+) -> TaskError:
     """The error that stands on the result: every attempt is kept, and exhausted retries have a name of their own.
 
     Args:
         error: What ended the last attempt.
-        history: The errors of the attempts before it.
+        history: The errors of the attempts before it, oldest first.
         exhausted: Whether retries were allowed and are used up.
+        before: The errors of the attempts before a person asked for another try, which do not count.
     """
     attempts = (*history, error)
     if not exhausted:
-        return error.model_copy(update={"history": attempts})
+        return error.model_copy(update={"history": (*before, *attempts)})
     return TaskError(
         code=ErrorCode.MAX_RETRIES_EXCEEDED,
         type="MaxRetriesExceededError",
@@ -195,7 +198,7 @@ def final_error(error: TaskError, *, history: tuple[TaskError, ...], exhausted: 
         context=error.context,
         retryable=False,
         cause=error,
-        history=attempts,
+        history=(*before, *attempts),
     )
 
 

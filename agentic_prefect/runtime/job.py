@@ -132,7 +132,8 @@ class Job:
         self._failure = data
         self.decision = decide(self.work.task, error=data, history=self.history, draw=self.draw())
         if isinstance(self.decision, GiveUp):
-            data = final_error(data, history=self.history, exhausted=self.decision.exhausted)
+            before = self.disclosure.redacted(work.failed_before)
+            data = final_error(data, history=self.history, exhausted=self.decision.exhausted, before=before)
         return self._result(work, TaskStatus.FAILED, error=self.disclosure.kept(data))
 
     async def keep_answers(self) -> None:

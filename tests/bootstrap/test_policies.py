@@ -75,7 +75,21 @@ async def test_what_another_model_answered_is_not_paid_again(scripted_server: Sc
     assert second.results["long"].cached
 
 
-LEVELS = ("task", "agent", "plan", "run", "setting")
+@pytest.mark.prefect
+async def test_a_smaller_model_when_the_budget_is_short(scripted_server: ScriptedServer) -> None:
+    """A call whose longest answer does not fit the budget is not sent; that of a model that says less is."""
+    sizes = {"large": 5000, "small": 50}
+    models = {
+        name: {"base_url": scripted_server.base_url, "settings": {"max_output_tokens": size}}
+        for name, size in sizes.items()
+    }
+    rule = {"budget_exceeded": {"model": "small/s"}}
+    plan = make_plan(
+        {"id": "write", "model": "large/l", "failure_policy": rule}, models=models, budget={"tokens": 3000}
+    )
+    result = await run_plan(plan)
+
+    assert (result.status, asked(scripted_server)) == (PlanStatus.COMPLETED, ["s"])
 
 
 @pytest.mark.prefect

@@ -86,9 +86,19 @@ async def test_a_failed_plan_is_a_failed_run(openai_env: ScriptedServer) -> None
     assert result.status is PlanStatus.FAILED
 
 
+async def test_a_run_takes_its_policy(openai_env: ScriptedServer) -> None:
+    """The parameter decides where the plan says nothing."""  # A-Q2
+    openai_env.answer_by_default(Fault.server_error())
+
+    await _state(plan=PLAN, inputs={"who": "Ada"}, policy={"retries": 1, "retry": {"backoff": "none"}})
+
+    assert openai_env.count == 2
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
+        ({"plan": PLAN, "policy": {"retires": 1}}, "there is no policy field 'retires'. Did you mean 'retries'?"),
         ({"plan": "no_such_plan"}, "no stored plan of that name"),
         ({"plan": PLAN.replace("id: greet", "id: greet, agent: nobody")}, "nobody"),
         ({"plan": PLAN, "inputs": {"whom": "Ada"}}, "Did you mean 'who'"),

@@ -267,6 +267,14 @@ def test_exhaustion_keeps_every_attempt() -> None:
     assert final.cause == last
 
 
+def test_attempts_before_another_try_are_kept_and_not_counted() -> None:
+    """A person's wish for another try does not wipe out what went wrong before it."""  # F-50
+    final = final_error(error_of("server"), history=errors("timeout"), exhausted=True, before=errors("refusal"))
+
+    assert final.message.startswith("All 2 attempts failed.")
+    assert [each.code for each in final.history] == ["refusal", "timeout", "server"]
+
+
 def test_an_error_without_retries_keeps_its_name() -> None:
     """A failure that gets no second attempt is not called exhausted."""
     final = final_error(error_of("refusal"), history=(), exhausted=False)

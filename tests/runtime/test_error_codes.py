@@ -1,5 +1,6 @@
 """Errors that no provider sends: each is data with its own code, and looks so in Prefect."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from agentic_prefect.errors import (
     Runaway,
     VerificationFailed,
 )
-from agentic_prefect.ports import Work
-from agentic_prefect.testing.builders import make_plan
+from agentic_prefect.models.intervention import Decision, Intervention
+from agentic_prefect.ports import Opening, Work
+from agentic_prefect.testing.builders import EPOCH, make_plan
 from tests.runtime.conftest import Bench, task_runs
 
 pytestmark = pytest.mark.prefect
@@ -61,3 +63,33 @@ async def test_each_error_has_its_own_end(bench: Bench) -> None:
 def test_the_table_is_right(error: AgenticError) -> None:
     """Each error stands under its own code."""
     assert RAISED[error.code] is error
+
+
+async def test_another_try_keeps_what_went_wrong_before(bench: Bench) -> None:
+    """The final error has the attempts before a person asked for another try, and those of a fallback once."""
+    # F-50 A-Q1
+
+    class Persistent:
+        """Asks for another try once."""
+
+        asked = 0
+
+        async def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
+            self.asked += 1
+            return Decision(action="retry" if self.asked == 1 else "fail", decided_at=EPOCH)
+
+    codes = iter([RAISED["runaway"], RAISED["plan_invalid"]])
+
+    async def fail(_: Work) -> None:
+        raise next(codes)
+
+    async def refuse(_: Work) -> None:
+        raise RAISED["human_rejected"]
+
+    bench.gate = Persistent()
+    plan = make_plan({"id": "x", "on_failure": {"fallback": ["f"], "then": "ask_human"}}, {"id": "f"})
+    error = (await bench.run(plan, x=fail, f=refuse)).results["x"].error
+
+    assert error is not None
+    assert [each.code for each in error.history] == ["runaway", "human_rejected", "plan_invalid"]
+    assert bench.kind.calls == ["x", "f", "x"]
