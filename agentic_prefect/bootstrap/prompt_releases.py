@@ -63,7 +63,7 @@ class PromptReleases:
             UnknownTemplate: There is none.
             PromptError: The log cannot be read.
         """
-        self.registry.get(template_id)
+        self.registry.latest(template_id)
         every: Sequence[ReleaseEntry] = self._log.read() if self._log is not None else ()
         return tuple(entry for entry in every if entry.template == template_id)
 
@@ -184,7 +184,7 @@ class PromptReleases:
             UnknownTemplate: There is none.
             HistoryUnusable: The history cannot be read.
         """
-        self.registry.get(template_id)
+        self.registry.latest(template_id)
         return outcomes(open_history(), template_id, since=since, until=datetime.now(UTC))
 
     def breaks(self, template_id: str, before: str, after: str) -> tuple[str, ...]:
@@ -198,7 +198,7 @@ class PromptReleases:
 
     def _change(self, template_id: str) -> Change:
         versions = self.registry.versions(template_id)
-        return Change(template_id, versions, self.registry.get(template_id).version, self.entries(template_id))
+        return Change(template_id, versions, self.registry.latest(template_id).version, self.entries(template_id))
 
     def _tried_since(self, now: Release) -> datetime:
         """Since when the candidate has been tried beside the same version."""

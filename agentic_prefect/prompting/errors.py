@@ -57,6 +57,23 @@ class UnknownTemplate(PromptError, LookupError):
         )
 
 
+class ReleaseGone(UnknownTemplate):
+    """The version of a template that is in use is not there any more.
+
+    Args:
+        reference: `id@version`.
+        known: The versions that there are.
+    """
+
+    def __str__(self) -> str:
+        template_id, _, version = self.reference.partition("@")
+        return (
+            f"Version {version} of the prompt template {template_id!r} is in use, as its releases say, and is not "
+            f"there. It has: {listing(self.known)}. Put the file back, or choose another version: "
+            f"`agentic-prefect prompts rollback {template_id} --to VERSION`."
+        )
+
+
 class UnfitData(PromptError):
     """The data for a template lacks variables, or has some of the wrong type; all of them are named.
 

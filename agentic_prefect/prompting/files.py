@@ -5,8 +5,8 @@ from pathlib import Path
 
 from agentic_prefect.prompting.errors import PromptError
 from agentic_prefect.prompting.front_matter import read_template
-from agentic_prefect.prompting.registry import PromptRegistry, shipped_folder
-from agentic_prefect.prompting.sources import file_text, template_files
+from agentic_prefect.prompting.registry import PromptRegistry
+from agentic_prefect.prompting.sources import file_text, shipped_folder, template_files
 
 
 def readable_registry(folders: Iterable[Path]) -> PromptRegistry:

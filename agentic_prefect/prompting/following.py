@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping
 
 from agentic_prefect.models.prompt import PromptChoice
 from agentic_prefect.models.release import Release, Unit
-from agentic_prefect.prompting.errors import PromptError
+from agentic_prefect.prompting.errors import PromptError, ReleaseGone, UnknownTemplate
 from agentic_prefect.prompting.release_log import ReleaseLog
 from agentic_prefect.prompting.releases import arm_of, in_use
+from agentic_prefect.prompting.shelf import Shelf
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.prompting.versions import parse_range, parse_version
 
@@ -55,13 +56,26 @@ class Following:
         """What is in use of a template; `None` when that was not said."""
         return self._releases.get(template_id)
 
-    def pinned(self, reference: str) -> str:
-        """The reference with the version in use, where it takes that one."""
+    def find(self, shelf: Shelf, reference: str) -> PromptTemplate:
+        """The template that a reference means: the version in use, where it takes that one.
+
+        Raises:
+            UnknownTemplate: There is none.
+            ReleaseGone: The version in use is not there.
+        """
         template_id, _, wanted = reference.partition("@")
         release = self.release(template_id)
         if release is None or (wanted and not parse_range(wanted)(parse_version(release.stable))):
-            return reference
-        return f"{template_id}@{release.stable}"
+            return shelf.get(reference)
+        held = shelf.best(template_id, parse_range(release.stable))
+        if held is not None:
+            return held.template
+        versions = shelf.versions(template_id)
+        raise (
+            ReleaseGone(f"{template_id}@{release.stable}", versions)
+            if versions
+            else UnknownTemplate(template_id, tuple(shelf.ids()))
+        )
 
     def choose(
         self, reference: str, stable: PromptTemplate, versions: Collection[str], units: Mapping[Unit, str]

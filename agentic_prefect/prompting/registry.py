@@ -19,7 +19,7 @@ from agentic_prefect.prompting.release_log import ReleaseLog
 from agentic_prefect.prompting.reloading import Reloading
 from agentic_prefect.prompting.sandbox import MAX_SECONDS, PromptSandbox, make_prompt_sandbox
 from agentic_prefect.prompting.shelf import Held, Shelf
-from agentic_prefect.prompting.sources import FolderSource, PromptSource
+from agentic_prefect.prompting.sources import FolderSource, PromptSource, shipped_folder
 from agentic_prefect.prompting.template import PromptTemplate, words_of
 from agentic_prefect.prompting.versions import parse_range
 
@@ -143,8 +143,16 @@ class PromptRegistry:
         """
         found = self._found
         if reference not in found:
-            found[reference] = self._shelf.get(self._following.pinned(reference))
+            found[reference] = self._following.find(self._shelf, reference)
         return found[reference]
+
+    def latest(self, template_id: str) -> PromptTemplate:
+        """The latest version of a template, whatever its releases say.
+
+        Raises:
+            UnknownTemplate: There is no such template.
+        """
+        return self._shelf.get(template_id)
 
     def choose(self, reference: str, *, plan: str, run: str, task: str) -> PromptChoice:
         """The template for a piece of work: while a version is tried beside the one in use, one of the two.
@@ -268,7 +276,7 @@ class PromptRegistry:
         """Make sure that a template can be used as it is now, and so can those that have been used."""
 
         def find(reference: str) -> PromptTemplate:
-            return shelf.get(self._following.pinned(reference))
+            return self._following.find(shelf, reference)
 
         sandbox = make_prompt_sandbox(LoaderOf(find), self._max_seconds)
         compile_program(new.template, sandbox, find)
@@ -289,10 +297,3 @@ def default_registry(folders: Iterable[Path] = (), *, environment: str = "") -> 
     for precedence, folder in enumerate([shipped_folder(), *folders], start=SHIPPED):
         registry.load(folder, precedence=precedence)
     return registry
-
-
-def shipped_folder() -> Path:
-    """The folder of the templates that come with the package: inside of it once installed, `prompts` in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "_prompts"
-    return installed if installed.is_dir() else package.parent / "prompts"

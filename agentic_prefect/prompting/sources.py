@@ -123,6 +123,13 @@ class CodeSource:
         return self._kept[name]
 
 
+def shipped_folder() -> Path:
+    """The folder of the templates that come with the package: inside of it once installed, `prompts` in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "_prompts"
+    return installed if installed.is_dir() else package.parent / "prompts"
+
+
 def template_files(folder: Path) -> tuple[Path, ...]:
     """The template files in a folder and in the folders within it, sorted by path."""
     return tuple(sorted(path for path in folder.rglob(PATTERN) if path.is_file()))

@@ -171,6 +171,17 @@ def test_version_that_breaks_those_who_use_it_is_not_rolled_out(cli: Command) ->
     assert allowed.out == "say: 1.2.0 for 5 %, 1.0.0 for the rest.\n"
 
 
+def test_version_in_use_whose_file_is_gone_can_be_left(cli: Command, tmp_path: Path) -> None:
+    """What is there can be chosen instead."""
+    cli("prompts", "rollback", "say", "--to", "1.0.0")
+    (tmp_path / "prompts" / "say-1.0.0.md.j2").unlink()
+    gone, back = cli("prompts", "show", "say"), cli("prompts", "rollback", "say", "--to", "1.1.0")
+
+    assert (gone.code, "prompts rollback say --to VERSION" in gone.err) == (2, True)
+    assert back.out == "say: 1.1.0 is in use from the next task on.\n"
+    assert cli("prompts", "show", "say").code == 0
+
+
 def test_without_a_folder_nothing_can_be_kept(cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the folder and the setting."""
     (tmp_path / "elsewhere").mkdir()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from agentic_prefect.prompting.lint import lint, lint_text
-from agentic_prefect.prompting.registry import default_registry, shipped_folder
-from agentic_prefect.prompting.sources import file_text, template_files
+from agentic_prefect.prompting.registry import default_registry
+from agentic_prefect.prompting.sources import file_text, shipped_folder, template_files
 from agentic_prefect.prompting.work_variables import GIVEN, data_of
 from tests.prompting.samples import make_work, template
 

@@ -8,7 +8,8 @@ import pytest
 from agentic_prefect.errors import TerminalError
 from agentic_prefect.models.chat import Message
 from agentic_prefect.prompting.errors import PromptError, UnknownTemplate
-from agentic_prefect.prompting.registry import PromptRegistry, default_registry, shipped_folder
+from agentic_prefect.prompting.registry import PromptRegistry, default_registry
+from agentic_prefect.prompting.sources import shipped_folder
 from tests.prompting.samples import registry_of, template
 
 BASE = template(

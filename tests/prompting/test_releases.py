@@ -230,6 +230,18 @@ def test_candidate_that_is_gone_is_given_to_nobody(log: ReleaseFile) -> None:
     assert chosen(registry, "a") == PromptChoice(reference="a@1.1.0")
 
 
+def test_version_in_use_that_is_gone_is_told(log: ReleaseFile) -> None:
+    """The message says how to choose another one; exact versions are still there, and so is the latest."""
+    registry = PromptRegistry([template("a", version="1.1.0"), template("b", "{% include 'a' %}")])
+    log.add(change().rollback("1.0.0", at=AT))
+    registry.follow(log)
+
+    for act in (lambda: registry.get("a"), lambda: registry.render("b"), lambda: chosen(registry, "a")):
+        with pytest.raises(PromptError, match=r"Version 1\.0\.0 of .*'a' is in use.*It has: 1\.1\.0.*rollback a --to"):
+            act()
+    assert (registry.get("a@1.1").version, registry.latest("a").version) == ("1.1.0", "1.1.0")
+
+
 # In a file
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from agentic_prefect.bootstrap.prompts import prompt_folders
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.prompting.files import readable_registry
-from agentic_prefect.prompting.registry import PromptRegistry, shipped_folder
-from agentic_prefect.prompting.sources import template_files
+from agentic_prefect.prompting.registry import PromptRegistry
+from agentic_prefect.prompting.sources import shipped_folder, template_files
 
 
 def chosen_files(references: Sequence[str]) -> tuple[tuple[Path, ...], PromptRegistry]:

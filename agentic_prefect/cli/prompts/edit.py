@@ -88,6 +88,9 @@ def _take_over(draft: Path, target: Path, before: str, found: PromptTemplate) ->
         )
     draft.replace(target)
     stdout().print(f"Written: {target}, {written.reference}.", soft_wrap=True)
+    if open_prompts(Path()).release_of(found.id) is not None:
+        way = f"agentic-prefect prompts rollout {found.id} {written.version} --percent 10"
+        stdout().print(f"Its releases say which version is in use. Try this one: {way}", soft_wrap=True)
     return ExitCode.COMPLETED
 
 
