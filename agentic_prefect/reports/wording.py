@@ -82,8 +82,10 @@ def counted(value: int, noun: str) -> str:
 
 
 def spent(usage: Usage) -> str:
-    """Tokens, calls and cost in one phrase."""
-    return f"{counted(usage.total_tokens, 'token')} in {counted(usage.calls, 'call')}, cost {cost(usage.cost_usd)}"
+    """Tokens, calls and cost in one phrase; what the provider took from its cache is told where there is any."""
+    cached = f" ({number(usage.cached_tokens)} from the cache)" if usage.cached_tokens else ""
+    tokens = f"{counted(usage.total_tokens, 'token')}{cached}"
+    return f"{tokens} in {counted(usage.calls, 'call')}, cost {cost(usage.cost_usd)}"
 
 
 def printable(text: str) -> str:

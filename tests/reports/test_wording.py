@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from agentic_prefect.models.status import PlanStatus, TaskStatus
-from agentic_prefect.reports.wording import GLYPHS, clip, cost, duration, one_line, printable, state
+from agentic_prefect.models.usage import Usage
+from agentic_prefect.reports.wording import GLYPHS, clip, cost, duration, one_line, printable, spent, state
 
 DURATIONS = [
     (None, "-"),
@@ -68,3 +69,11 @@ def test_long_text_is_cut_visibly() -> None:
     assert one_line("a  b\nc" + "d" * 20, 10) == "a b cdddd…"
     assert clip("x" * 1005, 5) == "xxxxx\n… 1,000 more characters"
     assert clip("short", 5) == "short"
+
+
+def test_tokens_from_the_cache_are_told() -> None:
+    """What a provider took from its cache stands beside the tokens; nothing is said where there is none."""
+    usage = Usage(input_tokens=1_500, output_tokens=100, cached_tokens=1_200, calls=2, cost_usd=Decimal("0.5"))
+
+    assert spent(usage) == "1,600 tokens (1,200 from the cache) in 2 calls, cost $0.50"
+    assert spent(Usage(input_tokens=1, calls=1, cost_usd=None)) == "1 token in 1 call, cost unknown"
