@@ -15,12 +15,15 @@ from pydantic import ValidationError
 
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.plans.fingerprint import plan_hash
+from agentic_prefect.plans.given_policy import given_policy
 from agentic_prefect.plans.graph import build_graph
 from agentic_prefect.plans.lineage import require_point
 from agentic_prefect.plans.load import load_plan
+from agentic_prefect.plans.problems import PlanProblems
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.settings import Process
 from agentic_prefect.stored_plans import plan_given
@@ -200,7 +203,17 @@ async def _record_of(run: FlowRun, left: int = MOST_IN_A_ROW) -> RunRecord:
         before = await _look_up(earlier)
         record = (await _record_of(before, left - 1)).seen_from_outside(str(before.id))
     renewed = {**record.renewed, point: ""} if point else record.renewed
-    return RunRecord(lineage=record.lineage, renewed=renewed)
+    return RunRecord(lineage=record.lineage, renewed=renewed, policy=_policy_in(run.parameters))
+
+
+def _policy_in(parameters: Mapping[str, Any]) -> PolicyFields:
+    """What a deployed run was given for tasks of which its plan says nothing."""
+    given, model = parameters.get("policy"), parameters.get("model")
+    fields = dict(cast("Mapping[str, Any]", given)) if isinstance(given, Mapping) else dict[str, Any]()
+    try:
+        return given_policy(fields | ({"model": model} if model else {}), source="The parameter `policy`")
+    except PlanProblems:  # such a run has ended with saying so
+        return PolicyFields()
 
 
 def _is_of_any_plan(run: FlowRun) -> bool:

@@ -34,7 +34,7 @@ def list_automations(
 
 @app.command
 def install(
-    *alerts: Literal["failed", "partial-failure", "budget-exceeded", "waiting", "zombies"],
+    *alerts: Literal["failed", "partial-failure", "dead-letter", "budget-exceeded", "waiting", "zombies"],
     notify: str = "",
     waiting_for: str = "1h",
     zombie_after: str = "10m",
@@ -42,8 +42,9 @@ def install(
     """Install automations, or bring them up to date. One that somebody switched off stays off.
 
     Args:
-        alerts: What to watch for: failed, partial-failure, budget-exceeded, waiting (a question that nobody answers),
-            zombies (runs whose process is gone end Crashed); without any, all of them.
+        alerts: What to watch for: failed, partial-failure, dead-letter (a task that nothing stands in for),
+            budget-exceeded, waiting (a question that nobody answers), zombies (runs whose process is gone end Crashed);
+            without any, all of them.
         notify: The notification block that tells of it, as TYPE/NAME, such as slack-webhook/team; `zombies` needs none.
         waiting_for: How long a question may wait before somebody is told, such as 30m.
         zombie_after: How long nothing may be heard of a run, such as 10m.

@@ -18,7 +18,7 @@ from agentic_prefect.models.base import Frozen
 
 PREFIX: Final = "agentic: "
 """What the names of our automations begin with; others are left alone."""
-Alert = Literal["failed", "partial-failure", "budget-exceeded", "waiting"]
+Alert = Literal["failed", "partial-failure", "dead-letter", "budget-exceeded", "waiting"]
 ALERTS: Final[tuple[Alert, ...]] = get_args(Alert)
 ZOMBIES: Final = "zombies"
 HEARTBEAT: Final = "prefect.flow-run.heartbeat"
@@ -34,6 +34,11 @@ _TEXTS: Final[Mapping[Alert, tuple[str, str]]] = {
     "partial-failure": (
         "A plan ended with a partial failure",
         "{{ flow_run.name }} ended {{ flow_run.state.name }}: {{ flow_run.state.message }}",
+    ),
+    "dead-letter": (
+        "A task has failed for good",
+        "{{ event.resource['agentic.plan'] }}, task {{ event.resource['agentic.task'] }}: "
+        "{{ event.payload.error.message }} See `agentic-prefect deadletters list`.",
     ),
     "budget-exceeded": (
         "A plan has used up its budget",
@@ -178,6 +183,9 @@ def _alert(alert: Alert, block: UUID, waiting_for: timedelta) -> AutomationCore:
             about, trigger = "Tells of plans that failed.", _when("prefect.flow-run.Failed", "prefect.flow-run.Crashed")
         case "partial-failure":
             about, trigger = "Tells of plans that failed in part.", _when("prefect.flow-run.PartialFailure")
+        case "dead-letter":
+            about = "Tells of tasks that failed for good, with nothing standing in for them."
+            trigger = _when("agentic.task.dead_lettered", resource="agentic.task.*")
         case "budget-exceeded":
             about = "Tells of plans whose budget stopped them."
             trigger = _when("agentic.plan.budget_exceeded", resource="agentic.plan.*")

@@ -156,7 +156,9 @@ class TaskFallback(TaskEventBase):
 
 
 class TaskDeadLettered(TaskEventBase):
-    """A task failed for good and nothing stands in for it: somebody has to see to it."""
+    """A task failed for good and nothing stands in for it: somebody has to see to it. Tasks of a sub-plan are not told
+    of, since the plan around it may have a remedy.
+    """
 
     name: Literal["agentic.task.dead_lettered"] = "agentic.task.dead_lettered"
     attempts: int

@@ -84,9 +84,7 @@ class Actions:
             case ShowDecided(result=result, withdrawn=withdrawn):
                 self._show_decided(result, withdrawn)
             case ShowLost(result=result):
-                assert result.error is not None
-                place = self._event_place(result.task_id)
-                self._place.notify(TaskDeadLettered(**place, attempts=result.attempts, error=result.error))
+                self._notify_lost(result)
             case CancelRunning(reason=reason):
                 self.cancel_all(reason)
             case _:
@@ -212,6 +210,12 @@ class Actions:
         self._notify_status(result.task_id, TaskStatus.IN_PROGRESS, result.status)
         for event in end_events(result, self._event_place(result.task_id), self._services.disclosure):
             self._place.notify(event)
+
+    def _notify_lost(self, result: TaskResult) -> None:
+        """Nobody has to see to what a sub-plan loses before the plan around it has lost the sub-plan."""
+        if self._place.parent_run_id is None and result.error is not None:
+            place = self._event_place(result.task_id)
+            self._place.notify(TaskDeadLettered(**place, attempts=result.attempts, error=result.error))
 
     def _notify_status(self, task_id: str, old: TaskStatus, new: TaskStatus) -> None:
         self._place.notify(TaskStatusChanged(**self._event_place(task_id), old=old, new=new, attempt=0))

@@ -42,7 +42,7 @@ async def test_the_chain_of_a_task_that_always_fails(scripted_server: ScriptedSe
     )  # fmt: skip
     heard = RecordingObserver()
     result = await run_plan(plan, options=RunOptions(observers=[heard]))
-    told = [name for name in heard.names("hard") if not name.endswith(("status_changed", "retrying"))]
+    told = [name for name in heard.names("hard") if not name.endswith(("status_changed", "retrying", "prompted"))]
     (letter,) = open_history().find(DeadLetterEntry)
 
     assert told == [

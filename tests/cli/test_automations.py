@@ -18,7 +18,7 @@ def test_without_a_block_only_what_tells_nobody_is_installed(cli: Command) -> No
 
     assert done.out.splitlines() == [
         "Installed 'zombies'.",
-        "Left out, for want of `--notify TYPE/NAME`: failed, partial-failure, budget-exceeded, waiting.",
+        "Left out, for want of `--notify TYPE/NAME`: failed, partial-failure, dead-letter, budget-exceeded, waiting.",
     ]
     assert "zombies" in [each["name"] for each in listed]
     assert "zombies" in cli("automations", "list").out

@@ -88,8 +88,8 @@ async def notify(inbox: Inbox, prefect_server: str) -> AsyncIterator[str]:
 
 
 async def test_alerts_reach_whoever_is_to_be_told(notify: str, inbox: Inbox) -> None:
-    """A failure, a partial failure and an exceeded budget are told of with the plan's own words."""
-    # F-43 D-09
+    """A failure, a partial failure, a lost task and an exceeded budget are told of with the plan's own words."""
+    # F-43 D-09 A-Q1
     await install_alerts(ALERTS, notify=notify)
     mark = uuid.uuid4().hex[:8]
     tasks = "[{id: one, description: First}, {id: two, description: Second, depends_on: one}]"
@@ -106,9 +106,12 @@ async def test_alerts_reach_whoever_is_to_be_told(notify: str, inbox: Inbox) -> 
     failed = await _eventually(lambda: inbox.about("A plan failed", f"all-{mark}"))
     poor = await _eventually(lambda: inbox.about("A plan has used up its budget", f"poor-{mark}"))
 
+    lost = await _eventually(lambda: inbox.about("A task has failed for good", f"part-{mark}, task two"))
+
     # The server may deliver an event twice.
     assert [len({letter["body"] for letter in letters}) for letters in (partial, failed, poor)] == [1, 1, 1]
     assert "ended PartialFailure" in partial[0]["body"]
+    assert "deadletters list" in lost[0]["body"]
     assert "calls" in poor[0]["body"]
     assert inbox.about("A plan failed", f"part-{mark}") == []
 
