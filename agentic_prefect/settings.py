@@ -44,7 +44,8 @@ class AgenticSettings(PrefectBaseSettings):
         description="Where this is, such as dev or prod: the prompt templates that are meant for it are used.",
     )
     prompts_in_prefect: bool = Field(
-        default=False, description="Whether prompt templates are read from Prefect's blocks and variables, too."
+        default=False,
+        description="Whether prompt templates, and which versions are in use, are read from Prefect, too.",
     )
     plans: tuple[Path, ...] = Field(default=(), description="Folders with stored plans, besides the ones shipped.")
     shared_limits: bool = Field(

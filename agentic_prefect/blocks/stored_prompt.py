@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, cast
 import httpx
 from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import Field, HttpUrl, ValidationError
 
 from agentic_prefect.blocks.stored_plan import BLOCK_DOCS
@@ -104,8 +104,10 @@ def _in_blocks(client: SyncPrefectClient) -> dict[str, tuple[Any, datetime]]:
     while True:
         try:
             page = client.read_block_documents_by_type(SLUG, offset=len(found), limit=PAGE)
-        except ObjectNotFound:  # nobody has made such a block
-            return found
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code == 404:  # nobody has made such a block
+                return found
+            raise
         for each in page:
             found[f"block {each.name}"] = each.data.get("text"), _time(each.updated)
         if len(page) < PAGE:

@@ -42,11 +42,17 @@ def prompt_folders(base_dir: Path | None = None) -> tuple[Path, ...]:
 
 
 def release_log(base_dir: Path | None = None) -> ReleaseLog | None:
-    """Where it is kept which versions are in use: in the nearest folder with templates; `None` when there is none.
+    """Where it is kept which versions are in use: in Prefect where templates are read from there, else in the nearest
+    folder with templates; `None` when there is none.
 
     Args:
         base_dir: As for `prompt_folders`.
     """
+    if AgenticSettings().prompts_in_prefect:
+        # Prefect's blocks take a while to load, and few use them.
+        from agentic_prefect.blocks.prompt_releases import PrefectReleases
+
+        return PrefectReleases()
     folders = prompt_folders(base_dir)
     return ReleaseFile(folders[-1] / FILE) if folders else None
 
@@ -63,7 +69,7 @@ def open_prompts(base_dir: Path | None = None) -> PromptRegistry:
     settings = AgenticSettings()
     registry = default_registry(prompt_folders(base_dir), environment=settings.prompt_environment)
     if settings.prompts_in_prefect:
-        # Prefect's blocks take a while to load, and few use them.
+        # As above.
         from agentic_prefect.blocks.stored_prompt import PrefectPrompts
 
         registry.add(PrefectPrompts(), precedence=FROM_PREFECT)

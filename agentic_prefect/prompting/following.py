@@ -1,7 +1,9 @@
 """Follows what a log says about the versions in use."""
 
 import logging
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 from agentic_prefect.models.prompt import PromptChoice
 from agentic_prefect.models.release import Release, Unit
@@ -12,16 +14,27 @@ from agentic_prefect.prompting.shelf import Shelf
 from agentic_prefect.prompting.template import PromptTemplate
 from agentic_prefect.prompting.versions import parse_range, parse_version
 
+LOOK_EVERY_S: Final = 5.0
+"""How often a slow log is looked at, at most."""
+
 _log = logging.getLogger(__name__)
 
 
 class Following:
-    """What is in use, kept in step with a log; what cannot be read leaves things as they are."""
+    """What is in use, kept in step with a log; what cannot be read leaves things as they are.
 
-    def __init__(self) -> None:
+    Args:
+        clock_s: Gives a time that never goes back, in seconds.
+    """
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self._clock_s = clock_s
         self._releases: Mapping[str, Release] = {}
         self._reader: ReleaseLog | None = None
-        self._seen = ""
+        self._seen = self._latest_seen = ""
+        self._latest: Mapping[str, Release] = {}
+        self._looked_at_s = 0.0
+        self._is_looking = False
         self.fault = ""
         """Why the log cannot be read; empty when it can."""
 
@@ -32,25 +45,41 @@ class Following:
             PromptError: It cannot be read.
         """
         seen = log.look()
-        self._releases = in_use(log.read())
-        self._reader, self._seen, self.fault = log, seen, ""
+        self._releases = self._latest = in_use(log.read())
+        self._reader, self._seen, self._latest_seen, self.fault = log, seen, seen, ""
+        self._looked_at_s = self._clock_s()
 
-    def refresh(self) -> bool:
-        """Take over what has changed; whether anything has."""
+    def refresh(self, *, at_once: bool = False) -> bool:
+        """Take over what has changed; whether anything has.
+
+        Args:
+            at_once: Look at a slow log now, too.
+        """
         if self._reader is None:
             return False
+        if at_once or not self._reader.is_slow:
+            self._look(self._reader)
+        elif self._clock_s() - self._looked_at_s >= LOOK_EVERY_S and not self._is_looking:
+            self._looked_at_s, self._is_looking = self._clock_s(), True
+            threading.Thread(target=self._look, args=(self._reader,), name="prompt-releases", daemon=True).start()
+        if self._latest_seen == self._seen:
+            return False
+        self._releases, self._seen = self._latest, self._latest_seen
+        return True
+
+    def _look(self, reader: ReleaseLog) -> None:
         try:
-            seen = self._reader.look()
-            if seen == self._seen:
-                return False
-            self._releases = in_use(self._reader.read())
+            seen = reader.look()
+            if seen != self._latest_seen:
+                self._latest = in_use(reader.read())
+                self._latest_seen = seen
+            self.fault = ""
         except PromptError as error:
             if self.fault != str(error):
                 self.fault = str(error)
                 _log.warning("The versions of prompts in use stay as they were. %s", error)
-            return False
-        self._seen, self.fault = seen, ""
-        return True
+        finally:
+            self._is_looking = False
 
     def release(self, template_id: str) -> Release | None:
         """What is in use of a template; `None` when that was not said."""

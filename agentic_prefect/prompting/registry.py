@@ -57,7 +57,7 @@ class PromptRegistry:
         self._clock = clock
         self._max_seconds = max_seconds
         self._reloading = Reloading(clock_s)
-        self._following = Following()
+        self._following = Following(clock_s)
         shelf = Shelf(environment)
         for template in templates:
             shelf.put(Held(template, FROM_CODE, clock(), author=template.author, note=template.notes))
@@ -125,7 +125,7 @@ class PromptRegistry:
         """
         with self._lock:
             shelf = self._reloading.changed(self._shelf, self._check, at_once=at_once)
-            is_changed = self._following.refresh()
+            is_changed = self._following.refresh(at_once=at_once)
             if shelf is not None or is_changed:
                 self._use(shelf or self._shelf)
             return shelf is not None or is_changed

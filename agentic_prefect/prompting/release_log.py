@@ -15,6 +15,11 @@ FILE: Final = "releases.jsonl"
 class ReleaseLog(Protocol):
     """Keeps every change of what is in use."""
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether a look at it takes more than a moment, so that it is done beside the work and not before it."""
+        ...
+
     def look(self) -> str:
         """Something that is another whenever something was added.
 
@@ -47,6 +52,8 @@ class ReleaseFile:
         path: The file; it is made when the first change is added.
     """
 
+    is_slow: bool = False
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
@@ -63,24 +70,12 @@ class ReleaseFile:
     def read(self) -> tuple[ReleaseEntry, ...]:
         """Everything in the order of its time, in which the lines of two merged branches may not be."""
         try:
-            lines = self.path.read_text("utf-8").splitlines()
+            text = self.path.read_text("utf-8")
         except FileNotFoundError:
             return ()
         except (OSError, UnicodeDecodeError) as error:
             raise _trouble(self.path, "read", error) from error
-        entries: list[ReleaseEntry] = []
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                entries.append(ReleaseEntry.model_validate_json(line))
-            except ValidationError as error:
-                first = error.errors()[0]
-                what = ".".join(map(str, first["loc"])) or "the line"
-                raise PromptError(
-                    f"{self.path}, line {number}, is no release: {what}: {first['msg']}. Put it right, or remove it."
-                ) from error
-        return tuple(sorted(entries, key=lambda entry: entry.at))
+        return entries_in(text, where=str(self.path))
 
     def add(self, entry: ReleaseEntry) -> None:
         """Add a line. Other processes that add one at the same time do not get into it."""
@@ -90,6 +85,31 @@ class ReleaseFile:
                 file.write(("" if before.endswith(b"\n") else "\n").encode() + entry.model_dump_json().encode() + b"\n")
         except OSError as error:
             raise _trouble(self.path, "written", error) from error
+
+
+def entries_in(text: str, *, where: str) -> tuple[ReleaseEntry, ...]:
+    """The changes in some lines of JSON, in the order of their times.
+
+    Args:
+        text: The lines.
+        where: Where they stand, for messages.
+
+    Raises:
+        PromptError: A line is none.
+    """
+    entries: list[ReleaseEntry] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entries.append(ReleaseEntry.model_validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = ".".join(map(str, first["loc"])) or "the line"
+            raise PromptError(
+                f"{where}, line {number}, is no release: {what}: {first['msg']}. Put it right, or remove it."
+            ) from error
+    return tuple(sorted(entries, key=lambda entry: entry.at))
 
 
 def _trouble(path: Path, done: str, error: Exception) -> PromptError:

@@ -13,7 +13,7 @@ from agentic_prefect.prompting.errors import PromptError
 from agentic_prefect.prompting.front_matter import read_template
 from agentic_prefect.prompting.registry import PromptRegistry
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prompts-in-prefect")]
 
 TEXT = """---
 id: kept.anywhere
@@ -80,6 +80,13 @@ def test_template_renders_the_same_wherever_it_is_kept(tmp_path: Path) -> None: 
     assert len(seen) == 1
     assert of_block.get("kept.anywhere").origin == "block greeting"
     assert of_fields.get("kept.anywhere").origin == "variable greeting"
+
+
+def test_server_that_knows_no_such_block_has_no_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has made one yet."""
+    monkeypatch.setattr("agentic_prefect.blocks.stored_prompt.SLUG", "agentic-nobody-made-one")
+
+    assert len(from_prefect()) == 0
 
 
 def test_changed_variable_is_taken_over_and_a_broken_one_is_not() -> None:
