@@ -73,6 +73,8 @@ class AgenticSettings(PrefectBaseSettings):
     keep_days: float | None = Field(
         default=None, gt=0, description="Days after which `agentic-prefect prune` removes what a run left behind."
     )
+    otel: bool = Field(default=False, description="Whether OpenTelemetry spans of plans, tasks and calls are made.")
+    otel_content: bool = Field(default=False, description="Whether those spans hold prompts and answers.")
     history: bool = Field(default=True, description="Whether a history of runs is kept.")
     history_url: SecretStr | None = Field(
         default=None, description="The history's database; None is a file in Prefect's home."

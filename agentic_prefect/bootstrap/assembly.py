@@ -1,5 +1,6 @@
 """The services of a run, put together."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from agentic_prefect.bootstrap.history import history_observer
 from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRunner
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.bootstrap.prompts import prompts_of_process
+from agentic_prefect.bootstrap.telemetry import flush_spans, spans_of
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.interventions.desk import Nobody
 from agentic_prefect.llm.openai_model import OpenAIModel
@@ -27,6 +29,7 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.observers.artifacts import ArtifactObserver
 from agentic_prefect.observers.log import LogObserver
+from agentic_prefect.observers.otel import OtelObserver, TracedModels
 from agentic_prefect.observers.prefect_events import PrefectEventObserver
 from agentic_prefect.plans.schemas import SchemaRegistry, resolve_output
 from agentic_prefect.plugins.kinds import installed_kinds
@@ -35,7 +38,7 @@ from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.policies.own_patterns import own_patterns
 from agentic_prefect.policies.redaction import Redactor
-from agentic_prefect.ports import HumanGate, Observer, Opening, TaskKind, Verifiers
+from agentic_prefect.ports import HumanGate, ModelDirectory, Observer, Opening, TaskKind, Verifiers, Work
 from agentic_prefect.prompting.builder import PromptBuilder
 from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.runtime.links import run_url
@@ -63,6 +66,7 @@ class Assembly:
             self.options.error_detail or self.settings.error_detail,
         )
         self._ledgers = Ledgers()
+        self._spans = spans_of(self.settings)
         self._stop = stop or StopSignal()
 
     @cached_property
@@ -138,6 +142,15 @@ class Assembly:
             price,
             lambda work: self._ledgers.of_task(work.task, run_id, ledger),
             self.models.throttle_of(plan),
+            self._traced,
+        )
+
+    def _traced(self, directory: ModelDirectory, work: Work) -> ModelDirectory:
+        """The directory, its calls in spans where those are asked for."""
+        if self._spans is None:
+            return directory
+        return TracedModels(
+            directory, self._spans, work.run_id, self.disclosure if self.settings.otel_content else None
         )
 
     def observers(self, info: RunInfo) -> Sequence[Observer]:
@@ -154,6 +167,8 @@ class Assembly:
                     disclosure=self.disclosure,
                 )
             )
+        if self._spans is not None:
+            standard.append(OtelObserver(info.plan, self._spans))
         if self.settings.history:
             standard.append(history_observer(info, self.settings, rehearsal=self.options.rehearse))
         return [*standard, *self.options.observers]
@@ -187,6 +202,8 @@ class Assembly:
     async def aclose(self) -> None:
         """Close what is held open."""
         await self.models.aclose()
+        if self._spans is not None:
+            await asyncio.to_thread(flush_spans)
 
 
 class _GateOnDemand:

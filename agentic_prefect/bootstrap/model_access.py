@@ -191,13 +191,15 @@ class PaidRunner:
         price: Price,
         ledger_of: Callable[[Work], Ledger],
         throttle_of: Callable[[str], Throttle | None],
+        traced: Callable[[ModelDirectory, Work], ModelDirectory] = lambda directory, _: directory,
     ) -> None:
+        self._traced = traced
         self._directory, self._price, self._ledger_of = directory, price, ledger_of
         self._throttle_of = throttle_of
 
     async def run(self, prompt: RenderedPrompt, work: Work) -> Any:
         """The model's answer."""
-        paid = MeteredModels(self._directory, ledger=self._ledger_of(work), price=self._price)
+        paid = MeteredModels(self._traced(self._directory, work), ledger=self._ledger_of(work), price=self._price)
         throttled = ThrottledModels(paid, self._throttle_of, work.waiting)
         models = throttled if work.paid is None else CheckpointedModels(throttled, work.paid)
         turns = Turns(work.task_id, work.task.max_turns)

@@ -61,6 +61,7 @@ PLACES: Final[dict[str, frozenset[str]]] = {
     "sqlalchemy": frozenset({"agentic_prefect.history"}),
     "rich": frozenset({"agentic_prefect.reports", "agentic_prefect.cli"}),
     "cyclopts": frozenset({"agentic_prefect.cli"}),
+    "opentelemetry": frozenset({"agentic_prefect.observers", "agentic_prefect.bootstrap"}),
     "prefect": frozenset(
         {f"agentic_prefect.{part}" for part in PREFECT | {"bootstrap", "doors", "hosting", "cli"}}
         | {"flows", "deployments"}
