@@ -122,7 +122,8 @@ async def test_nothing_is_traced_unless_it_is_asked_for(spans: Any) -> None:
 def test_an_extra_that_is_missing_is_named() -> None:
     """Whoever switches it on without the extra is told before anything runs."""
     code = (
-        "from agentic_prefect.bootstrap.telemetry import spans_of; from agentic_prefect.settings import AgenticSettings\n"
+        "from agentic_prefect.bootstrap.telemetry import spans_of\n"
+        "from agentic_prefect.settings import AgenticSettings\n"
         "try: spans_of(AgenticSettings(otel=True))\nexcept Exception as error: print(error)"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
