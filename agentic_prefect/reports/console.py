@@ -10,7 +10,7 @@ from rich.text import Text
 
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.reports.model import PlanReport, TaskRow
-from agentic_prefect.reports.wording import cost, duration, number, one_line, printable, spent, state
+from agentic_prefect.reports.wording import cost, duration, judged, number, one_line, printable, spent, state
 
 STYLES: dict[TaskStatus, str] = {
     TaskStatus.PENDING: "dim",
@@ -153,7 +153,7 @@ def _output_text(output: object) -> str:
 def _status(row: TaskRow) -> str:
     stored = ", stored" if row.cached else ""
     tries = f" ×{row.attempts}" if row.attempts > 1 and "item" not in row.relation else ""
-    return f"{state(row.status)}{tries}{stored}"
+    return f"{state(row.status)}{tries}{stored}{judged(row.verdict)}"
 
 
 def _trouble(rows: Iterable[TaskRow]) -> list[str]:

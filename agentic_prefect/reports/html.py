@@ -32,6 +32,7 @@ def _environment() -> Environment:
         "cost": wording.cost,
         "duration": wording.duration,
         "is_link": _is_link,
+        "judged": wording.judged,
         "number": wording.number,
         "spent": wording.spent,
         "state": wording.state,

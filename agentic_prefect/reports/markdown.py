@@ -8,7 +8,7 @@ from agentic_prefect.models.result import BudgetReport
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.reports.markup import MAX_CHARACTERS, bounded, fenced, inline, passive, table
 from agentic_prefect.reports.model import AttemptRow, PlanReport, TaskRow
-from agentic_prefect.reports.wording import clip, cost, counted, duration, number, one_line, spent, state
+from agentic_prefect.reports.wording import clip, cost, counted, duration, judged, number, one_line, spent, state
 
 MAX_ROWS = 200
 """Tasks and items in the table; the rest is counted."""
@@ -125,7 +125,7 @@ def _tasks(page: PlanReport) -> str:
 
 def _status(row: TaskRow) -> str:
     tries = f", {row.attempts} attempts" if row.attempts > 1 and " item" not in row.relation else ""
-    return f"{state(row.status)}{tries}{', stored result' if row.cached else ''}"
+    return f"{state(row.status)}{tries}{', stored result' if row.cached else ''}{judged(row.verdict)}"
 
 
 def _trouble(page: PlanReport) -> str:

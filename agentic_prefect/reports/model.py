@@ -17,6 +17,7 @@ from agentic_prefect.models.result import BudgetReport, PlanResult, Related, Tas
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.models.verdict import Verdict
 from agentic_prefect.plans.graph import build_graph
 from agentic_prefect.plans.mermaid import mermaid
 from agentic_prefect.reports.live import LiveRun, LiveTask
@@ -67,6 +68,8 @@ class TaskRow(Frozen):
     prompt: PromptRecord | None
     preview: str
     """The beginning of the output, on one line."""
+    verdict: Verdict | None = None
+    """What checks found about the output; `None` when none looked at it."""
 
     @property
     def is_item(self) -> bool:
@@ -208,6 +211,7 @@ def _finished(task: AgentTask, name: str, result: TaskResult, heard: LiveTask) -
         failures=own,
         prompt=result.prompt,
         preview=preview(result.output),
+        verdict=result.verdict,
     )
 
 

@@ -29,11 +29,13 @@ def task_table(page: PlanReport) -> list[dict[str, Any]]:
             "status": row.status.value,
             "attempts": row.attempts,
             "input tokens": row.usage.input_tokens,
+            "cached tokens": row.usage.cached_tokens,
             "output tokens": row.usage.output_tokens,
             "calls": row.usage.calls,
             "cost usd": None if row.usage.cost_usd is None else float(row.usage.cost_usd),
             "seconds": None if row.elapsed_s is None else round(row.elapsed_s, 3),
             "model": row.model or "",
+            "verdict": row.verdict.outcome if row.verdict else "",
             "reason": row.why[:200],
         }
         for row in page.tasks

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.models.verdict import Verdict
 
 UNKNOWN_COST = "unknown"
 """Shown for a cost of `None`, which is not the same as free."""
@@ -86,6 +87,14 @@ def spent(usage: Usage) -> str:
     cached = f" ({number(usage.cached_tokens)} from the cache)" if usage.cached_tokens else ""
     tokens = f"{counted(usage.total_tokens, 'token')}{cached}"
     return f"{tokens} in {counted(usage.calls, 'call')}, cost {cost(usage.cost_usd)}"
+
+
+def judged(verdict: Verdict | None) -> str:
+    """What checks found, to be put after a state: `, verified (90%)`; empty without checks, and for what failed."""
+    if verdict is None or verdict.outcome == "rejected":
+        return ""
+    score = f" ({verdict.confidence_ratio:.0%})" if verdict.confidence_ratio is not None else ""
+    return f", {verdict.outcome}{score}"
 
 
 def printable(text: str) -> str:

@@ -34,6 +34,8 @@ def test_the_table_for_searching_holds_plain_values() -> None:
         "status": "failed",
         "attempts": 2,
         "input tokens": 200,
+        "cached tokens": 0,
+        "verdict": "",
         "output tokens": 14,
         "calls": 2,
         "cost usd": 0.0042,

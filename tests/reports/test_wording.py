@@ -6,7 +6,8 @@ import pytest
 
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.reports.wording import GLYPHS, clip, cost, duration, one_line, printable, spent, state
+from agentic_prefect.models.verdict import Outcome, Verdict
+from agentic_prefect.reports.wording import GLYPHS, clip, cost, duration, judged, one_line, printable, spent, state
 
 DURATIONS = [
     (None, "-"),
@@ -77,3 +78,13 @@ def test_tokens_from_the_cache_are_told() -> None:
 
     assert spent(usage) == "1,600 tokens (1,200 from the cache) in 2 calls, cost $0.50"
     assert spent(Usage(input_tokens=1, calls=1, cost_usd=None)) == "1 token in 1 call, cost unknown"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ratio", "said"),
+    [("verified", 0.9, ", verified (90%)"), ("unverified", None, ", unverified"), ("rejected", 0.1, "")],
+)
+def test_verdicts_stand_after_the_state(outcome: Outcome, ratio: float | None, said: str) -> None:
+    """That nobody vouches for an output shows; why one was rejected is told as the reason of the failure."""  # L-37
+    assert judged(Verdict(outcome=outcome, confidence_ratio=ratio)) == said
+    assert judged(None) == ""
