@@ -82,6 +82,20 @@ def wide(environment: dict[str, str]) -> list[str]:
     return rows
 
 
+def safeguards(environment: dict[str, str], pairs: int) -> list[str]:
+    """What storing results, checkpoints, a budget and a limiter add to the layered plan."""
+    command = [sys.executable, "-m", "benchmarks.contestants.safeguards", str(pairs)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    runs = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    rows = ["| 10 x 10 calls | without | with | more |", "|---|---:|---:|---:|"]
+    for name, unit in (("wall_s", "wall"), ("cpu_s", "CPU")):
+        for how, of in (("median", statistics.median), ("least", min)):
+            without, with_them = (of([each[name] for each in runs if each["bare"] is bare]) for bare in (True, False))
+            more = with_them / without - 1
+            rows.append(f"| {unit}, {how} of {pairs}, s | {without:.2f} | {with_them:.2f} | {more:+.1%} |")
+    return ["Results stored, calls checkpointed, a budget and limits kept, and none of it:", "", *rows]
+
+
 def makespan(environment: dict[str, str], rounds: int) -> list[str]:
     """A recorded plan against its longest chain of calls; empty where the recording is not at hand."""
     if not (WORKLOADS / "recorded_research.json").is_file():
@@ -148,6 +162,7 @@ def main() -> None:
         parts = [
             layered(environment, 1 if quick else 3),
             wide(environment),
+            safeguards(environment, 3 if quick else 9),
             makespan(environment, 3 if quick else 9),
             start_up(environment, 3 if quick else 5),
         ]

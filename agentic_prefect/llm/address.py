@@ -1,6 +1,7 @@
 """What can be told from a connection's address."""
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from agentic_prefect.models.connection import Connection
@@ -21,6 +22,7 @@ def is_openai(base_url: str) -> bool:
     return _host(base_url).endswith(_OPENAI_HOSTS)
 
 
+@lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
     """Whether the address is on this machine."""
     host = _host(base_url)

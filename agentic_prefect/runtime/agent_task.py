@@ -159,6 +159,8 @@ def _configured(job: Job, label: str, tags: Sequence[str]) -> Task[..., Any]:
     configured.on_completion_hooks = configured.on_failure_hooks = [agentic_on_end]
     if job.key is not None:
         configured.cache_policy = FixedKey(value=job.key)
+        # Where nothing can have been kept Prefect need not look, which in a bucket takes longer than all the rest.
+        configured.refresh_cache = job.is_new or None
     return configured
 
 

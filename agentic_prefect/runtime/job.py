@@ -48,6 +48,8 @@ class Job:
     notify: Callable[[Event], None]
     key: str | None = None
     """Where the result is kept for another run of the same work; `None` keeps none."""
+    is_new: bool = False
+    """Whether no earlier run can have left a result."""
     paid: StoredCalls = field(default_factory=lambda: StoredCalls(None, look=False))
     """The model calls that are answered and paid."""
     fault: Exception | None = None

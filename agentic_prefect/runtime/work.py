@@ -83,6 +83,7 @@ def job_for(
         )
     except AgenticError as error:
         fault = fault or error
+    is_new = place.is_new and start.before is None
     return Job(
         work=work,
         kind=kind,
@@ -90,7 +91,8 @@ def job_for(
         draw=services.draw,
         notify=place.notify,
         key=key,
-        paid=StoredCalls(key, look=not place.is_new or start.before is not None),
+        is_new=is_new,
+        paid=StoredCalls(key, look=not is_new),
         fault=fault,
         parent_run_id=place.parent_run_id,
         desk=place.desk,

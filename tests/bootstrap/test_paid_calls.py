@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from agentic_prefect import Plan, PlanResult, RunOptions, run_plan
+from agentic_prefect.bootstrap import run_plan_here
 from agentic_prefect.testing import Fault, Reply, ScriptedServer, make_plan
 
 pytestmark = pytest.mark.prefect
@@ -108,3 +110,26 @@ async def test_a_task_of_a_single_call_writes_nothing_besides_its_result(
         kept.append(len([*(tmp_path / str(len(kept))).glob("*-call-*")]))
 
     assert kept == [0, 1]
+
+
+async def test_a_flow_that_is_retried_goes_on_with_the_plan_inside_of_it(openai_env: ScriptedServer) -> None:
+    """The first time nothing can have been kept, and nothing is looked for; the second time what was kept is found."""
+    # U-05
+    openai_env.on("Second.", Fault.status(400), Reply.text("two"))
+    plan = make_plan(
+        {"id": "a", "description": "First."},
+        {"id": "b", "description": "Second.", "after": "a"},
+        defaults={"model": "openai/scripted"},
+    )
+
+    @flow(retries=1, retry_delay_seconds=0)
+    async def own() -> PlanResult:
+        result = await run_plan_here(plan)
+        if not result.successful:
+            raise ValueError(result.reason)
+        return result
+
+    result = await own()
+
+    assert [each.prompt_text.count("First.") for each in openai_env.requests] == [1, 0, 0]
+    assert (result.results["a"].cached, result.results["b"].cached) == (True, False)

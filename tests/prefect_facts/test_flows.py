@@ -175,3 +175,21 @@ async def test_a_pause_has_a_form_and_the_answer_must_fit_it(prefect_server: str
     assert number == 7
     assert "REJECT" in said[0] or "ABORT" in said[0], said
     assert said[1].startswith("('ACCEPT'")
+
+
+async def test_a_flow_run_knows_in_its_body_that_it_was_started_before() -> None:
+    """Its count is 1 the first time and goes up with each retry; where it is 1, nothing can have been kept."""
+    counts: list[int] = []
+
+    @flow(retries=2, retry_delay_seconds=0)
+    async def again() -> None:
+        context = FlowRunContext.get()
+        assert context is not None
+        assert context.flow_run is not None
+        counts.append(context.flow_run.run_count)
+        if len(counts) < 3:
+            raise ValueError("once more")
+
+    await again()
+
+    assert counts == [1, 2, 3]

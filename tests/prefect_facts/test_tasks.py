@@ -5,6 +5,7 @@ upgrade of Prefect says which part of `agentic_prefect.runtime` has to be looked
 import asyncio
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ import pytest
 from prefect import flow, get_client, task
 from prefect.cache_policies import INPUTS
 from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.states import Cancelled, Failed
 from prefect.task_engine import run_task_async
 from prefect.tasks import Task
@@ -273,3 +275,23 @@ async def test_a_result_survives_the_json_store(prefect_server: str) -> None:
 
     assert second.name == "Cached"
     assert await second.aresult() == result
+
+
+async def test_a_task_that_refreshes_its_cache_does_not_look_and_still_keeps(tmp_path: Path) -> None:
+    """Its result is not looked for under its key, and is kept there for those that do look."""
+    calls: list[str] = []
+
+    @task(cache_policy=FixedKey(value="a" * 64), persist_result=True)
+    async def work() -> str:
+        calls.append("work")
+        return "done"
+
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path}):
+        refreshing = copy.copy(work)
+        refreshing.refresh_cache = True
+        await refreshing()
+        await refreshing()
+        after_two = list(calls)
+        await work()
+
+    assert (len(after_two), len(calls)) == (2, 2)
