@@ -18,8 +18,9 @@ from agentic_prefect.stored_plans import is_plan_text, plan_given
 def _run_name() -> str:
     """The plan's name, unless whoever made the run gave it one of its own."""
     given, plan = flow_run.get_name() or "", str(flow_run.get_parameters().get("plan") or "")
-    # Prefect names a run with two small words; a template would also overwrite a name that somebody typed.
-    if not re.fullmatch(r"[a-z]+-[a-z]+", given):
+    # Prefect names a run with two words, from its forms with capitals; a template would also overwrite a name that
+    # somebody typed.
+    if not re.fullmatch(r"[a-z]+-[a-z]+|[A-Z][a-z]+-[A-Z][a-z]+", given):
         return given
     named = (
         re.search(r"^\s*[\"']?name[\"']?\s*:\s*[\"']?([a-z0-9_-]+)", plan, re.MULTILINE) if is_plan_text(plan) else None
