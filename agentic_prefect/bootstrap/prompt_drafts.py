@@ -137,7 +137,7 @@ def publish(approval: Approval, *, percent: float, author: str = "", note: str =
     releases, final = PromptReleases(base_dir), approval.final
     if approval.before.version != approval.draft.version:
         # First this: a version that is merely the latest would be everybody's.
-        releases.begin(approval.before, final, percent, author=author, note=note)
+        releases.begin(final.id, final.version, percent, author=author, note=note)
     folder = Path(approval.draft.origin).parent if approval.draft.origin else _folder(base_dir)
     path = _write(final, folder, near=approval.draft.origin)
     if approval.draft.origin:

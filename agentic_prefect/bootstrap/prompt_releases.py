@@ -17,7 +17,6 @@ from agentic_prefect.prompting.outcomes import nothing_known, outcomes
 from agentic_prefect.prompting.registry import PromptRegistry
 from agentic_prefect.prompting.release_log import ReleaseLog
 from agentic_prefect.prompting.releases import Change
-from agentic_prefect.prompting.template import PromptTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +104,16 @@ class PromptReleases:
         return self._keep(entry)
 
     def begin(
-        self, before: PromptTemplate, new: PromptTemplate, percent: float, *, author: str = "", note: str = ""
+        self, template_id: str, version: str, percent: float, *, author: str = "", note: str = ""
     ) -> ReleaseEntry:
-        """Give a share of the work to a version that is about to come, and the rest to the one in use."""
-        now = self.registry.release_of(new.id)
-        return self._keep(
-            ReleaseEntry(
-                template=new.id,
-                stable=before.version,
-                candidate=new.version,
-                percent=percent,
-                unit=now.unit if now else "run",
-                at=datetime.now(UTC),
-                action="rollout",
-                author=author,
-                note=note,
-            )
-        )
+        """Give a share of the work to a version that is about to come, and the rest to the one in use.
+
+        Raises:
+            PromptError: Another version is tried at the moment.
+        """
+        versions = (*self.registry.versions(template_id), version)
+        change = Change(template_id, versions, self.registry.latest(template_id).version, self.entries(template_id))
+        return self._keep(change.rollout(version, percent, at=datetime.now(UTC), author=author, note=note))
 
     def promote(
         self, template_id: str, *, author: str = "", note: str = "", bar: Bar | None = Bar()

@@ -115,11 +115,13 @@ class Following:
             reference: The reference.
             stable: The template that it means where nothing is tried.
             versions: Those that there are.
-            units: What the work is drawn by.
+            units: What the work is drawn by; empty where that is not known, and nothing is tried then.
         """
         _, _, wanted = reference.partition("@")
         release = self.release(stable.id)
-        if release is None or release.candidate not in versions or release.stable != stable.version:
+        if release is None or not units[release.unit]:
+            return PromptChoice(reference=stable.reference)
+        if release.candidate is None or release.candidate not in versions or release.stable != stable.version:
             return PromptChoice(reference=stable.reference)
         if wanted and not parse_range(wanted)(parse_version(release.candidate)):
             return PromptChoice(reference=stable.reference)

@@ -163,13 +163,13 @@ class PromptRegistry:
         Args:
             reference: As for `get`.
             plan: The plan's name.
-            run: Where the work is drawn for anew: the id of the first run that this one goes on from.
+            run: Where the work is drawn for anew: the id of the first run that this one goes on from; empty before any.
             task: The task's id, or `id[index]`.
 
         Raises:
             UnknownTemplate: There is no such template.
         """
-        units: Mapping[Unit, str] = {"run": f"{run}/{task}", "task": f"{plan}/{task}"}
+        units: Mapping[Unit, str] = {"run": run and f"{run}/{task}", "task": f"{plan}/{task}"}
         stable = self.get(reference)
         return self._following.choose(reference, stable, self.versions(stable.id), units)
 

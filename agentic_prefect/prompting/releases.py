@@ -98,13 +98,19 @@ class Change:
             note: Why.
 
         Raises:
-            PromptError: There is no such version, it is a draft, or there is nothing to try it beside.
+            PromptError: There is no such version, it is a draft, another one is tried, or there is none beside it.
         """
         version = self._known(version)
         if parse_version(version).prerelease is not None:
             raise PromptError(
                 f"{self._id}@{version} is a draft, which nobody has approved. Look at it with `agentic-prefect "
                 f"prompts diff`, and publish it with `agentic-prefect prompts approve {self._id}@{version}`."
+            )
+        if self.now is not None and self.now.candidate not in (None, version):
+            raise PromptError(
+                f"{self._id}@{self.now.candidate} is tried at the moment, by {self.now.percent:g} % of the work. "
+                f"Promote it (`agentic-prefect prompts rollout {self._id} --promote`) or take it back "
+                f"(`agentic-prefect prompts rollback {self._id}`) before another version is tried."
             )
         stable = self._stable_beside(version)
         unit = unit or (self.now.unit if self.now else "run")

@@ -140,6 +140,10 @@ def test_draft_is_published_for_a_share_of_the_work(cli: Command, project: Path)
     )
     assert open_prompts(Path()).get("say.it").version == "1.0.0"
     assert "is no draft" in cli("prompts", "approve", "say.it@1.1.0").err
+    other = project / "prompts" / "say-1.2.0-draft.1.md.j2"
+    other.write_text(TEXT.replace("1.0.0", "1.2.0-draft.1").replace("Sum up", "Shortly sum up"))
+    busy = cli("prompts", "approve", "say.it@1.2.0-draft.1")
+    assert (busy.code, "say.it@1.1.0 is tried at the moment" in busy.err, other.exists()) == (2, True, True)
 
 
 def opened(cli: Command, asking: subprocess.Popen[str]) -> str:

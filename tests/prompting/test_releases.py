@@ -153,6 +153,14 @@ def test_only_version_has_nothing_to_be_tried_beside() -> None:
         Change("a", ("1.0.0",), "1.0.0").rollout("1.0.0", 10, at=AT)
 
 
+def test_one_version_is_tried_at_a_time() -> None:
+    """The message says how to make room for another one."""
+    started = change().rollout("1.1.0", 10, at=AT)
+
+    with pytest.raises(PromptError, match=r"a@1\.1\.0 is tried.*10 %.*rollout a --promote.*rollback a"):
+        change(started).rollout("1.0.0", 5, at=AT)
+
+
 def test_nothing_is_promoted_where_nothing_is_tried() -> None:
     """The message names the command that tries one."""
     with pytest.raises(PromptError, match="prompts rollout a VERSION"):
@@ -219,6 +227,14 @@ def test_unit_says_what_is_drawn(registry: PromptRegistry, log: ReleaseFile, uni
     registry.refresh()
 
     assert len({chosen(registry, "a", run=f"run-{number}").arm for number in range(50)}) == count
+
+
+def test_nothing_is_tried_before_there_is_a_run(registry: PromptRegistry, log: ReleaseFile) -> None:
+    """A look at a prompt shows the version in use."""
+    log.add(change().rollout("1.2.0", 100, at=AT))
+    registry.refresh()
+
+    assert chosen(registry, "a", run="") == PromptChoice(reference="a@1.1.0")
 
 
 def test_candidate_that_is_gone_is_given_to_nobody(log: ReleaseFile) -> None:
