@@ -20,6 +20,7 @@ from agentic_prefect.models.task import AgentTask
 from agentic_prefect.observers.dispatch import Dispatcher
 from agentic_prefect.plans.expressions import Scope, problems_in, references
 from agentic_prefect.plans.lineage import Lineage
+from agentic_prefect.plans.names import listing
 from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.ports import TaskKind, Work
@@ -120,7 +121,15 @@ class AgentFunction(Generic[P, OutputT]):
             "input": {name: f"{{{{ inputs.{name} }}}}" for name in rest} or None,
             "output": None if returns is str else self._returns.json_schema(),
         }
-        return AgentTask.model_validate({**fields, **self._fields})
+        task = AgentTask.model_validate({**fields, **self._fields})
+        acts = [f"failure_policy.{key}" for key, rule in (task.failure_policy or {}).items() if rule.then is not None]
+        acts += ["on_failure"] if task.on_failure is not None else []
+        if acts:
+            raise PlanInvalid(
+                f"The agent task {self._func.__name__!r} cannot be made: {listing(acts)} says what a plan does about a "
+                f"failure, and here the flow does it. Look at the result instead: `if result.failed: ...`."
+            )
+        return task
 
 
 class _Typed:

@@ -4,8 +4,10 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from prefect import flow
 
-from agentic_prefect import PlanStatus, RunOptions, run_plan
+from agentic_prefect import PlanStatus, RunOptions, agent_task, run_plan
+from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.events import TaskRetrying
 from agentic_prefect.plans.given_policy import given_policy
@@ -90,6 +92,42 @@ async def test_a_smaller_model_when_the_budget_is_short(scripted_server: Scripte
     result = await run_plan(plan)
 
     assert (result.status, asked(scripted_server)) == (PlanStatus.COMPLETED, ["s"])
+
+
+@pytest.mark.prefect
+async def test_a_task_in_a_flow_of_one_s_own_asks_another_model(
+    scripted_server: ScriptedServer, openai_env: None
+) -> None:
+    """The decorator takes the same rules for attempts."""
+    scripted_server.on("Say hello", Fault.refusal(), Reply.text("hello"))
+
+    @agent_task(model="openai/scripted", failure_policy={"refusal": {"model": "openai/other"}})
+    async def greet() -> str:
+        """Say hello"""
+        return ""
+
+    @flow
+    async def greeting() -> str:
+        return (await greet()).unwrap()
+
+    assert (await greeting(), asked(scripted_server)) == ("hello", ["scripted", "other"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"on_failure": "continue"}, "on_failure"),
+        ({"failure_policy": {"refusal": {"retry": 1, "then": "abort"}}}, "failure_policy.refusal"),
+    ],
+)
+def test_a_task_in_a_flow_of_one_s_own_has_no_plan_to_act(fields: dict[str, Any], named: str) -> None:
+    """What only a plan could do is refused, and the way out is told."""
+    with pytest.raises(PlanInvalid, match=f"{named} says what a plan does about a failure.*if result.failed"):
+
+        @agent_task(**fields)
+        async def greet() -> str:  # pyright: ignore[reportUnusedFunction]
+            """Say hello"""
+            return ""
 
 
 @pytest.mark.prefect
