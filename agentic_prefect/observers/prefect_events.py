@@ -1,7 +1,7 @@
 """Sends events to Prefect, so that they stand in its event feed and automations can act on them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from prefect.events import emit_event
@@ -11,6 +11,9 @@ from agentic_prefect.models.events import Event, EventBase, TaskPrompted
 
 MAX_TEXT_CHARACTERS = 2_000
 """Longer texts are cut, so that a payload stays far below the 64 kB that a reader of the feed can bear."""
+
+MAX_TEXTS = 20
+"""Of several texts the first ones are sent."""
 
 MAX_ATTEMPTS = 50
 
@@ -68,7 +71,16 @@ def payload(event: EventBase) -> dict[str, Any]:
     error = getattr(event, "error", None)
     if isinstance(error, TaskError):
         facts["error"] = _brief(error)
-    return {key: value[:MAX_TEXT_CHARACTERS] if isinstance(value, str) else value for key, value in facts.items()}
+    return {key: _cut(value) for key, value in facts.items()}
+
+
+def _cut(value: Any) -> Any:
+    """A text, or several, no longer than a reader of the feed can bear."""
+    if isinstance(value, str):
+        return value[:MAX_TEXT_CHARACTERS]
+    if isinstance(value, list):
+        return [_cut(each) for each in cast("list[Any]", value)[:MAX_TEXTS]]
+    return value
 
 
 def _brief(error: TaskError) -> dict[str, Any]:

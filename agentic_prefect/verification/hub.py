@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from agentic_prefect.agents.importing import import_object
 from agentic_prefect.errors import PlanInvalid
@@ -25,6 +25,11 @@ from agentic_prefect.verification.function_check import check_function
 from agentic_prefect.verification.judge import Judge
 from agentic_prefect.verification.rules import check_expression, check_schema
 from agentic_prefect.verification.together import together
+
+MOST_MESSAGES: Final = 20
+"""How much one check may say; what goes beyond is counted."""
+MAX_CHARS: Final = 1_000
+"""A longer message is cut."""
 
 
 class CheckHub:
@@ -63,7 +68,7 @@ class CheckHub:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest() if parts else ""
 
     async def _look(self, check: AnyCheck, output: Any, work: Work) -> CheckVerdict:
-        found = await self._verdict(check, output, work)
+        found = _bounded(await self._verdict(check, output, work))
         if check.required and found.outcome == "unverified":
             return found.model_copy(update={"outcome": "rejected", "confidence_ratio": 0.0})
         return found
@@ -97,6 +102,14 @@ class CheckHub:
         if not callable(function):
             raise PlanInvalid(f"{check.call!r} is {type(function).__name__!r} and cannot be called. Name a function.")
         return function
+
+
+def _bounded(found: CheckVerdict) -> CheckVerdict:
+    """The verdict with no more said than a prompt, an event and a log can bear."""
+    told = [text if len(text) <= MAX_CHARS else f"{text[: MAX_CHARS - 1]}…" for text in found.messages[:MOST_MESSAGES]]
+    if len(found.messages) > MOST_MESSAGES:
+        told.append(f"and {len(found.messages) - MOST_MESSAGES} more")
+    return found.model_copy(update={"messages": tuple(told)})
 
 
 def _source(function: Callable[..., Any]) -> str:

@@ -308,6 +308,14 @@ async def test_check_that_cannot_be_made_is_an_error(
         await verdict_of("x", check, {"expression": "{{ true }}"}, verifiers={"longer": Longer()})
 
 
+async def test_what_checks_say_is_bounded(verdict_of: VerdictOf) -> None:
+    """Neither many messages nor long ones can flood prompts, events and logs; what is left out is counted."""
+    verdict = await verdict_of(["x" * 5_000] * 30, {"function": "tests.verification.functions:says", "name": "f"})
+
+    assert [len(each) for each in verdict.checks[0].messages] == [1_000] * 20 + [len("and 10 more")]
+    assert verdict.checks[0].messages[0].endswith("x…")
+
+
 async def test_budget_ends_judging(make_hub: MakeHub, verdict_of: VerdictOf) -> None:
     """What the plan may spend is no judge's business: the error is the attempt's."""
 
