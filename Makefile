@@ -14,7 +14,7 @@ PYTHON ?= $(shell $(FIND_PYTHON))
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo dev browser test check format bench soak features clean
+.PHONY: help demo dev browser services test check format bench soak features clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,7 +51,10 @@ test: $(VENV)/.ready-dev ## Run the tests
 browser: ## Install Chromium for the tests of the UI, where it is missing and Debian's packages can be had
 	@.ci/chromium
 
-check: $(VENV)/.ready-dev browser ## Check format, lint and types, then run the tests
+services: ## Install PostgreSQL and Redis for the test on several workers, where Debian's packages can be had
+	@.ci/services
+
+check: $(VENV)/.ready-dev browser services ## Check format, lint and types, then run the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright

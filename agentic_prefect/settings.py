@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 from prefect.settings import get_current_settings
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import InitSettingsSource, NoDecode, SettingsConfigDict
 
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.error import ErrorDetail
@@ -167,3 +167,48 @@ def secret(name: str) -> SecretStr | None:
     """The value of an environment variable that holds a secret; `None` when it is unset or empty."""
     value = os.environ.get(name, "").strip()
     return SecretStr(value) if value else None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingOrigin:
+    """What a setting is, and what said so."""
+
+    name: str
+    value: object
+    """As it holds; a secret stays one."""
+    origin: str
+    """`environment`, a file, `profile`, or `default`."""
+    variable: str
+    """The environment variable that would set it."""
+    description: str
+
+
+def setting_origins() -> tuple[SettingOrigin, ...]:
+    """Every setting of this package as it holds here, with where it was set; the first place that sets it wins."""
+    nothing = InitSettingsSource(AgenticSettings, {})
+    sources = AgenticSettings.settings_customise_sources(AgenticSettings, nothing, nothing, nothing, nothing)
+    found: dict[str, str] = {}
+    for source in reversed(sources):
+        label = _PLACES.get(type(source).__name__, "elsewhere")
+        found |= dict.fromkeys(source(), label)
+    settings = AgenticSettings()
+    return tuple(
+        SettingOrigin(
+            name,
+            getattr(settings, name),
+            found.get(name, "default"),
+            f"PREFECT_INTEGRATIONS_AGENTIC_{name.upper()}",
+            field.description or "",
+        )
+        for name, field in AgenticSettings.model_fields.items()
+    )
+
+
+_PLACES = {
+    "EnvFilterSettingsSource": "environment",
+    "FilteredDotEnvSettingsSource": ".env",
+    "PrefectTomlConfigSettingsSource": "prefect.toml",
+    "PyprojectTomlConfigSettingsSource": "pyproject.toml",
+    "ProfileSettingsTomlLoader": "profile",
+}
+"""Prefect's sources of settings, by the names of their classes -> what people call them."""

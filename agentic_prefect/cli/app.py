@@ -36,6 +36,7 @@ COMMANDS: Final = (
     ("prune", "prune:prune", SETUP, "Remove what old runs left behind: results, artifacts, history."),
     ("limits", "limits:app", SETUP, "Limit the requests per minute of a connection, for all workers together."),
     ("init", "init:init", SETUP, "Write a plan, a flow and a deployment to begin with."),
+    ("settings", "settings:settings", SETUP, "Show every setting that holds here, and where it was set."),
     ("doctor", "doctor:doctor", SETUP, "Check versions, server, keys, local model and limits."),
     ("local", "local:app", SETUP, "Fetch, start and stop a small model on this machine."),
     ("demo", "demo:demo", SETUP, "Watch a plan run with a small model on this machine; no key needed."),

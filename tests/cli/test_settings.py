@@ -1,0 +1,48 @@
+"""`settings`: what holds, and what said so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with settings of its own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prefect.toml").write_text("[integrations.agentic]\nretries = 7\ntimeout_s = 5\n")
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_TIMEOUT_S", "9")
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_HISTORY_URL", "postgresql://me:topsecret@db/history")
+    return tmp_path
+
+
+def test_each_setting_is_told_with_its_origin(here: Path, cli: Command) -> None:
+    """The environment goes before the project's file, and that before the default; a secret is masked."""
+    # CT-07 L-60
+    done = cli("settings", "-f", "json")
+    told: dict[str, dict[str, Any]] = {each["name"]: each for each in json.loads(done.out)}
+    table = cli("settings").out
+
+    assert (told["timeout_s"]["value"], told["timeout_s"]["origin"]) == (9.0, "environment")
+    assert (told["retries"]["value"], told["retries"]["origin"]) == (7, "prefect.toml")
+    assert (told["model"]["value"], told["model"]["origin"]) == (None, "default")
+    assert told["retries"]["variable"] == "PREFECT_INTEGRATIONS_AGENTIC_RETRIES"
+    assert told["history_url"]["value"] == "**********"
+    assert "topsecret" not in done.out + table
+    assert "prefect.toml" in table
+
+
+def test_a_flag_goes_before_the_settings(here: Path, cli: Command) -> None:
+    """`explain` tells of one task what holds and where it was set, flags included."""
+    # CT-07
+    (here / "plan.yaml").write_text("name: p\ntasks: [{id: a, description: x, retries: 1}, {id: b, description: y}]\n")
+    own = cli("explain", here / "plan.yaml", "a", "--model", "openai/flag").out
+    from_file = cli("explain", here / "plan.yaml", "b").out
+
+    assert "openai/flag" in own
+    assert "retries" in from_file
+    assert "7" in next(line for line in from_file.splitlines() if "retries" in line)
+    assert "1" in next(line for line in own.splitlines() if "retries" in line)
