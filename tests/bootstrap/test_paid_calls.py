@@ -133,3 +133,17 @@ async def test_a_flow_that_is_retried_goes_on_with_the_plan_inside_of_it(openai_
 
     assert [each.prompt_text.count("First.") for each in openai_env.requests] == [1, 0, 0]
     assert (result.results["a"].cached, result.results["b"].cached) == (True, False)
+
+
+async def test_an_answer_is_not_paid_again_because_its_judge_could_not_be_asked(openai_env: ScriptedServer) -> None:
+    """The attempt failed of the judge's provider; the next one takes the answer over and asks the judge alone."""
+    content: dict[str, Any] = {"reason": "It says please.", "score_ratio": 1.0, "verdict": "accept"}
+    openai_env.on("It is polite.", Fault.server_error(), Reply.json_value(content))
+    openai_env.on("Ask for tea.", Reply.text("Tea, please."))
+    task = {"id": "x", "description": "Ask for tea.", "checks": [{"judge": "It is polite.", "required": True}]}
+    plan = make_plan({**task, "retry": {"base_s": 0.01}}, defaults={"model": "openai/scripted"})
+    result = (await run_plan(plan)).results["x"]
+    judged = ["It is polite." in each.prompt_text for each in openai_env.requests]
+
+    assert judged == [False, True, True]
+    assert (result.output, result.attempts, result.usage.calls) == ("Tea, please.", 2, 3)
