@@ -29,7 +29,7 @@ def remove(older_than: str, only: Collection[Leftover]) -> Pruned:
 
 
 def told(pruned: Pruned) -> str:
-    """One sentence."""
+    """What was removed, and what was kept for whom."""
     parts: list[str] = []
     if pruned.results is not None and not pruned.results.elsewhere:
         size = f"{number(-(-pruned.results.size_bytes // KILO))} kB"
@@ -39,4 +39,11 @@ def told(pruned: Pruned) -> str:
     if pruned.entries is not None:
         entries = "entry" if pruned.entries == 1 else "entries"
         parts.append(f"{number(pruned.entries)} {entries} of the history")
-    return f"Removed {', '.join(parts)}." if parts else "Nothing was removed."
+    done = f"Removed {', '.join(parts)}." if parts else "Nothing was removed."
+    if pruned.kept_for is None:
+        return done
+    run = pruned.kept_for
+    return (
+        f"{done} Results since {run.since:%d %b %Y} were kept: run {run.name!r} ({run.run_id}) has not ended. "
+        f"If nobody goes on with it, cancel it."
+    )

@@ -16,17 +16,19 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.filesystems import RemoteFileSystem
 from prefect.settings import PREFECT_DEFAULT_RESULT_STORAGE_BLOCK, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed, Paused
 
 from agentic_prefect.history.sql_store import SqlHistory
 from agentic_prefect.models.history import RunEntry
 from agentic_prefect.observers.old_artifacts import KEYS
+from agentic_prefect.runtime.plan_flow import plan_flow
 from agentic_prefect.testing import Reply, ScriptedServer
 from tests.cli.conftest import Command
 from tests.history.samples import a_run
 from tests.observers.server import artifacts_of
 
-pytestmark = pytest.mark.prefect
+# A run that has not ended keeps results from being removed, in another test as well.
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prune")]
 
 DAY_S = 86_400
 OLD = datetime.now(UTC) - timedelta(days=40)
@@ -63,11 +65,16 @@ def old_run(*keys: str) -> UUID:
         client.set_flow_run_state(run.id, Completed(), force=True)
         for key in keys:
             client.create_artifact(ArtifactCreate(key=key, type="markdown", data="x", flow_run_id=run.id))
-    # The server itself says when a run ended; only its database can be told otherwise.
+    said_to_have("end_time", run.id)
+    return run.id
+
+
+def said_to_have(when: str, run_id: UUID) -> None:
+    """Let a run have started or ended long ago: the server itself says when, and only its database can be told."""
     home = Path(os.environ["AGENTIC_PREFECT_TEST_HOME"])
     with closing(sqlite3.connect(home / "server/prefect/prefect.db", timeout=60)) as database, database:
-        database.execute("UPDATE flow_run SET end_time = ? WHERE id = ?", (f"{OLD:%Y-%m-%d %H:%M:%S.%f}", str(run.id)))
-    return run.id
+        moment = f"{OLD:%Y-%m-%d %H:%M:%S.%f}"
+        database.execute(f"UPDATE flow_run SET {when} = ? WHERE id = ?", (moment, str(run_id)))
 
 
 def test_old_results_are_removed_and_new_ones_and_those_of_others_stay(
@@ -110,6 +117,32 @@ def test_old_artifacts_and_history_are_removed(cli: Command, history: SqlHistory
     assert again.out == "Removed 0 artifacts.\n"
     assert [each.key for each in left] == ["somebody-elses"]
     assert [run.id for run in history.find(RunEntry)] == ["new"]
+
+
+def test_results_that_an_unfinished_run_may_need_stay(tmp_path: Path, cli: Command) -> None:
+    """Those since it began, however old; it is said for which run."""
+    # A-56
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for name in ("older", "needed"):
+        (folder / name).write_text('{"__class__": "agentic_prefect.models.result.TaskResult", "data": {}}')
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(plan_flow, parameters={"plan": {}, "record": {}}, name="waits")
+        client.set_flow_run_state(run.id, Paused(timeout_seconds=600), force=True)
+        said_to_have("start_time", run.id)
+        for name, days in (("older", 41), ("needed", 39)):
+            moment = time.time() - days * DAY_S
+            os.utime(folder / name, (moment, moment))
+        with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: folder}):
+            done = cli("prune", "--older-than", "30d", "--only", "results")
+            left = [path.name for path in folder.iterdir()]
+            client.set_flow_run_state(run.id, Cancelled(), force=True)
+            cli("prune", "--older-than", "30d", "--only", "results")
+
+    assert left == ["needed"]
+    assert done.out.startswith("Removed 1 result (1 kB). Results since ")
+    assert f"were kept: run 'waits' ({run.id}) has not ended. If nobody goes on with it, cancel it." in done.out
+    assert [*folder.iterdir()] == []
 
 
 def test_every_artifact_of_a_run_is_known(repository: Path) -> None:
