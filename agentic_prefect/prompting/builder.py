@@ -59,7 +59,9 @@ class PromptBuilder:
         data = data_of(work, given=given, output=output, capabilities=capabilities, domain=domain or work.agent.domain)
         data |= {"reasoning": program.reasoning, "examples": _examples(program, data)}
         rules = work.task.context_rules or ContextRules()
-        found = shown_items(work.context, task=_task_of(data))
+        # To compare words takes longer than all the rest.
+        compared = rules.relevance_ratio > 0 or rules.order == "relevance"
+        found = shown_items(work.context, task=_task_of(data) if compared else "")
         near = [item for item in found if item.relevance_ratio >= rules.relevance_ratio]
         items = ordered(near, rules.order)
         most_tokens = rules.prompt_tokens or self._max_prompt_tokens
