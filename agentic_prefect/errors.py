@@ -188,6 +188,21 @@ class HumanTimedOut(TerminalError):
     code = ErrorCode.HUMAN_TIMEOUT
 
 
+class HumanInterventionRequiredError(HumanTimedOut):
+    """Nobody was waited for: the question is open, and whoever goes on with the run is asked.
+
+    Args:
+        intervention_id: The question.
+    """
+
+    def __init__(self, intervention_id: str) -> None:
+        super().__init__(intervention_id)
+        self.intervention_id = intervention_id
+
+    def __str__(self) -> str:
+        return "Awaiting human intervention"
+
+
 class MaxRetriesExceededError(TerminalError):
     """Every allowed attempt failed. The result's error keeps each of them and the cause."""
 

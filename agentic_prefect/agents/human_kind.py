@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from agentic_prefect.errors import CriticalError, HumanRejected, HumanTimedOut
-from agentic_prefect.models.intervention import Decision
+from agentic_prefect.errors import CriticalError, HumanInterventionRequiredError, HumanRejected, HumanTimedOut
+from agentic_prefect.models.intervention import BY_LATER, Decision
 from agentic_prefect.policies.asking import human_task
 from agentic_prefect.ports import Work
 
@@ -18,6 +18,7 @@ class HumanKind:
         Raises:
             HumanRejected: Somebody said no.
             HumanTimedOut: Nobody answered, and no other default is set.
+            HumanInterventionRequiredError: Nobody was waited for.
             CriticalError: Somebody aborted the plan.
         """
         decision = await work.ask(
@@ -37,6 +38,8 @@ class HumanKind:
 
 def _answer(name: str, decision: Decision) -> Any:
     said, who = f": {decision.comment}" if decision.comment else ".", decision.by or "A person"
+    if decision.by == BY_LATER:
+        raise HumanInterventionRequiredError(decision.intervention_id)
     match decision.action:
         case "supply_output":
             return decision.output

@@ -21,7 +21,7 @@ from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.bootstrap.prompts import prompts_of_process
 from agentic_prefect.bootstrap.telemetry import flush_spans, spans_of
 from agentic_prefect.errors import AgenticError
-from agentic_prefect.interventions.desk import Nobody
+from agentic_prefect.interventions.desk import Later, Nobody
 from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.intervention import Decision, Intervention
@@ -101,6 +101,8 @@ class Assembly:
     @cached_property
     def gate(self) -> HumanGate:
         """How people are asked: in the Prefect UI where there is one, else at this run's terminal, else not at all."""
+        if self.options.ask_later:
+            return Later(_now)
         if self.options.rehearse or not (self.options.attended or run_url("")):
             return Nobody(_now)
         return _GateOnDemand()

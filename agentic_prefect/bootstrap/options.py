@@ -38,6 +38,8 @@ class RunOptions:
     """Whether somebody sits at this run's terminal and can be asked there."""
     prompts: PromptRegistry | None = None
     """The prompt templates, and no others; `None` takes those of the folders, of Prefect and of this process."""
+    ask_later: bool = False
+    """Whether questions to people are left open rather than waited for; who goes on with the run is asked."""
     base_dir: Path | None = None
     """The folder from which a plan's relative paths are meant."""
     plan_version: int | None = None

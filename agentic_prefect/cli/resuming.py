@@ -63,6 +63,7 @@ def execute(request: Request) -> ExitCode:
     options = RunOptions(
         policy=_on_top(policy, record.policy),
         max_concurrency=request.flags.max_concurrency,
+        ask_later=request.flags.ask_later,
         budget=budget,
         rehearse=record.rehearse,
         base_dir=given.folder,

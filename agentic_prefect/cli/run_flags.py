@@ -37,6 +37,8 @@ class RunFlags:
     """Write every event as a line: jsonl:FILE, or jsonl:- for standard output."""
     max_concurrency: Annotated[int | None, Parameter(group=LIMITS, validator=validators.Number(gte=1))] = None
     """At most this many tasks at once, in place of the plan's own limit."""
+    ask_later: Annotated[bool, Parameter(negative=())] = False
+    """Wait for nobody: what people are to decide is left open, and `resume` asks."""
     budget: Annotated[tuple[str, ...], Parameter(group=LIMITS, negative=(), show_default=False)] = ()
     """A limit for the whole run, in place of the plan's own: usd=0.50, tokens=20000, calls=60 or wall_s=600; again
     for each."""

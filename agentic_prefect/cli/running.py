@@ -85,6 +85,7 @@ def execute(request: Request) -> ExitCode:
     options = RunOptions(
         policy=policy,
         max_concurrency=flags.max_concurrency,
+        ask_later=flags.ask_later,
         budget=budget,
         rehearse=request.rehearse,
         faults=request.faults,

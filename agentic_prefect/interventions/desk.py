@@ -12,7 +12,7 @@ from agentic_prefect.models.events import (
     InterventionResolved,
     InterventionVoted,
 )
-from agentic_prefect.models.intervention import BY_NOBODY, Decision, Intervention
+from agentic_prefect.models.intervention import BY_LATER, BY_NOBODY, Decision, Intervention
 from agentic_prefect.models.suspension import Suspension
 from agentic_prefect.plans.answers import Answer, AnswerRefused, decision_from
 from agentic_prefect.policies.asking import default_decision, settled_by
@@ -80,6 +80,8 @@ class Desk:
         finally:
             self.open.pop(intervention.id, None)
             self.places.pop(intervention.id, None)
+        if decision.by == BY_LATER:
+            return decision
         if decision.by_a_person:
             self.notify(InterventionResolved(**about(decision), comment=decision.comment, by=decision.by))
         else:
@@ -125,6 +127,22 @@ async def taken(asked: Intervention, answer: Answer, *, votes: Sequence[Decision
 
         await key_named(answer.secret_block)
     return decision_from(asked, answer, votes=votes, now=now)
+
+
+class Later:
+    """A gate that waits for nobody: the question is left open, for whoever goes on with the run.
+
+    Args:
+        clock: Gives the time.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+
+    async def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
+        """That it is not decided yet, which leaves the task failed for now."""
+        told(Opening())
+        return Decision(action="fail", intervention_id=intervention.id, by=BY_LATER, decided_at=self._clock())
 
 
 class Nobody:

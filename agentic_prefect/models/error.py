@@ -34,6 +34,8 @@ class ErrorContext(Frozen):
     prompt: PromptRecord | None = None
     usage: Usage | None = None
     """What the failed attempt itself consumed."""
+    intervention_id: str | None = None
+    """The question to people that is open; `None` when none is."""
 
 
 class TaskError(Frozen):
@@ -80,7 +82,9 @@ class TaskError(Frozen):
             type=type(error).__name__,
             message=str(error) or type(error).__name__,
             timestamp=now.astimezone(UTC),
-            context=(context or ErrorContext()).model_copy(update={"frames": frames}),
+            context=(context or ErrorContext()).model_copy(
+                update={"frames": frames, "intervention_id": getattr(error, "intervention_id", None)}
+            ),
             retryable=verdict if isinstance(verdict, bool) else None,
             retry_after_s=error.retry_after_s if isinstance(error, RetryableError) else None,
             cause=cls.from_exception(cause, now=now) if isinstance(cause, AgenticError) else None,

@@ -19,6 +19,10 @@ BY_NOBODY = "nobody"
 """Who decided when nobody could be asked."""
 
 
+BY_LATER = "later"
+"""Who is to decide when nobody was waited for: the question stays open."""
+
+
 class Decision(Frozen):
     """What is to be done: a person's word, or that of the deadline."""
 
@@ -35,6 +39,8 @@ class Decision(Frozen):
     """
     more: Budget | None = None
     """How much more may be spent, with another try of a task that its budget stopped."""
+    intervention_id: str = ""
+    """The question that it answers."""
     by: str = ""
     """Who decided; empty when that is not known."""
     decided_at: AwareDatetime
@@ -42,7 +48,7 @@ class Decision(Frozen):
     @property
     def by_a_person(self) -> bool:
         """Whether somebody decided, as opposed to a deadline."""
-        return self.by not in (BY_DEADLINE, BY_NOBODY)
+        return self.by not in (BY_DEADLINE, BY_NOBODY, BY_LATER)
 
 
 class Intervention(Frozen):

@@ -70,6 +70,7 @@ def decision_from(
         input=_json(answer.input, "The input") if action == "edit_input" else None,
         secret_block=_block(answer.secret_block) if action in ("retry", "edit_input") else "",
         more=_more(intervention, answer.more) if action in ("retry", "edit_input") else None,
+        intervention_id=intervention.id,
         by=answer.by.strip(),
         decided_at=now,
     )

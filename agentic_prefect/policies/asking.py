@@ -7,7 +7,7 @@ from typing import Any
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.asking import Asking, DecisionAction, Priority
 from agentic_prefect.models.error import TaskError
-from agentic_prefect.models.intervention import Decision, Intervention, OutputForm
+from agentic_prefect.models.intervention import BY_DEADLINE, Decision, Intervention, OutputForm
 from agentic_prefect.models.policy import AskHuman
 from agentic_prefect.models.task import AgentTask
 
@@ -157,9 +157,16 @@ def default_decision(intervention: Intervention, *, by: str, now: datetime) -> D
         now: The time.
     """
     asking = intervention.asking
-    why = {"deadline": f"Nobody decided within {asking.deadline_s:g} s." if asking.deadline_s else ""}
+    why = {BY_DEADLINE: f"Nobody decided within {asking.deadline_s:g} s." if asking.deadline_s else ""}
     comment = why.get(by, "Nobody could be asked.")
-    return Decision(action=asking.default, output=asking.default_output, comment=comment, by=by, decided_at=now)
+    return Decision(
+        action=asking.default,
+        output=asking.default_output,
+        comment=comment,
+        intervention_id=intervention.id,
+        by=by,
+        decided_at=now,
+    )
 
 
 def settled_by(votes: Sequence[Decision], asking: Asking) -> Decision | None:

@@ -92,7 +92,7 @@ def _question(asked: Asked) -> str:
     ]
     if not _is_over(asked):
         url = [each.url for each in asked.steps if isinstance(each, InterventionRequested)][-1]
-        where = f"[Answer here]({url})" if url else "See `agentic-prefect interventions list`"
+        where = f"[Answer here]({url})" if url else f"Go on with `agentic-prefect resume {request.run_id}`"
         facts.append(f"- **Waits for an answer.** {where}")
     steps = "\n".join(f"{number}. {_step(each)}" for number, each in enumerate(asked.steps, 1))
     return "\n\n".join([f"## {inline(request.question)}", "\n".join(facts), steps])

@@ -218,6 +218,30 @@ def test_a_new_key_is_handed_in_from_elsewhere(
     assert places_of("key-keyed-read") != set()
 
 
+def test_a_question_is_left_open(plan: Path, tmp_path: Path, cli: Command, prefect_server: str) -> None:
+    """`run --ask-later` ends without waiting; `resume` asks."""
+    # F-34
+    out, again = tmp_path / "first.json", tmp_path / "again.json"
+    done = cli("run", plan, "--ask-later", "-q", "-o", out)
+    first = PlanResult.model_validate_json(out.read_text())
+    run = subprocess.Popen(
+        [str(PROGRAM), "resume", first.run_id, "-o", str(again), "--stream", "jsonl:-"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert run.stdout is not None
+    try:
+        cli("interventions", "respond", _asked(run.stdout), "-d", "reject", "-c", "not yet", "--by", "ann")
+        run.communicate(timeout=60)
+    finally:
+        run.kill()
+
+    error = first.results["ok"].error
+    assert error is not None
+    assert (done.code, error.type, first.results["publish"].status) == (4, "HumanInterventionRequiredError", "skipped")
+    resumed = PlanResult.model_validate_json(again.read_text())
+    assert resumed.results["ok"].decisions[0].comment == "not yet"
+
+
 def test_without_a_server_and_a_terminal_the_default_holds(program: Command, tmp_path: Path) -> None:
     """Where nobody can be asked, the default is taken at once, and the result says so."""
     (tmp_path / "plan.yaml").write_text(

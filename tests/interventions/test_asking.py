@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from agentic_prefect.errors import AuthenticationFailed, Refused
 from agentic_prefect.interventions import inbox
+from agentic_prefect.interventions.desk import Later
 from agentic_prefect.interventions.inbox import Waiting
 from agentic_prefect.interventions.prefect_gate import PrefectGate
 from agentic_prefect.models.result import PlanResult
@@ -293,6 +294,33 @@ async def form_of(run_id: str) -> dict[str, Any]:
     async with get_client() as client:
         answer = await client._client.post(f"/flow_runs/{run_id}/input/filter", json={"prefix": "paused", "limit": 20})
     return next(json.loads(each["value"]) for each in answer.json() if each["key"].endswith("-schema"))
+
+
+async def test_nobody_is_waited_for(prefect_server: str) -> None:
+    """What people are to decide is failed for now, without waiting; the error names the question and the cause."""
+    # F-34
+    bench = Bench(gate=Later(lambda: datetime.now(UTC)))
+    plan = make_plan(
+        {"id": "a", "on_failure": "ask_human"},
+        {"id": "ok", "kind": "human", "description": "Go?"},
+        {"id": "other"},
+        {"id": "b", "input": "{{ tasks.a.output }}"},
+    )
+    result = await bench.run(plan, a=fails(Refused("no")))
+    pending, question = result.results["a"], result.results["ok"]
+
+    for each in (pending, question):
+        assert each.error is not None
+        assert (each.success, each.error.type) == (False, "HumanInterventionRequiredError")
+        assert each.error.message == "Awaiting human intervention"
+        assert each.error.context.intervention_id == f"{result.run_id}:{each.task_id}:1"
+    assert pending.error is not None
+    assert pending.error.cause is not None
+    assert (pending.error.cause.code, pending.error.cause.message) == ("refusal", "no")
+    assert (result.status, result.results["b"].status) == (PlanStatus.PARTIAL_FAILURE, "skipped")
+    assert result.results["other"].success
+    asked = [each.name for each in bench.observer.events if each.name.startswith("agentic.intervention")]
+    assert asked == ["agentic.intervention.requested"] * 2
 
 
 async def test_cancelling_withdraws_the_question(asking: Bench) -> None:
