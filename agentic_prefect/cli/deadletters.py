@@ -41,7 +41,7 @@ def list_letters(
         format: A table for people, or JSON for programs.
     """
     # Loaded here, as in the other commands: pydantic and SQLAlchemy take a while.
-    from agentic_prefect.cli.letters import look, table
+    from agentic_prefect.cli.letters import look, none_found, table
 
     found = look(None if status == "all" else status, plan, since, latest, rehearsals)
     if format == "json":
@@ -49,7 +49,7 @@ def list_letters(
     elif found:
         stdout().print(table(found))
     else:
-        stdout().print("No such dead letter is recorded.")
+        stdout().print(none_found(), soft_wrap=True)
 
 
 @app.command

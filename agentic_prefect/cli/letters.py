@@ -11,6 +11,7 @@ from agentic_prefect.bootstrap.dead_letters import dead_letter, dead_letters, di
 from agentic_prefect.cli.recollection import moment
 from agentic_prefect.models.history import DeadLetterEntry, FailureEntry, HistoryQuery
 from agentic_prefect.reports.wording import counted, one_line, printable
+from agentic_prefect.settings import AgenticSettings
 
 find = dead_letter
 
@@ -20,6 +21,13 @@ def look(status: str | None, plan: str | None, since: str, latest: int, rehearsa
     return dead_letters(
         HistoryQuery(status=status, plan=plan, since=moment(since), latest=latest, rehearsals=rehearsals)
     )
+
+
+def none_found() -> str:
+    """What is said when there are none, which may be because none are kept."""
+    if AgenticSettings().history:
+        return "No such dead letter is recorded."
+    return "No dead letters are kept: the history is off (PREFECT_INTEGRATIONS_AGENTIC_HISTORY)."
 
 
 def put_aside(reference: str, reason: str) -> str:

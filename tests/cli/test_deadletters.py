@@ -107,6 +107,13 @@ def test_there_may_be_none(cli: Command, store: SqlHistory) -> None:
     assert cli("deadletters", "list").out == "No such dead letter is recorded.\n"
 
 
+def test_without_a_history_none_are_kept(cli: Command, store: SqlHistory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty list does not look as if nothing had been lost."""
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_HISTORY", "false")
+
+    assert cli("deadletters", "list").out.startswith("No dead letters are kept: the history is off")
+
+
 @pytest.mark.prefect
 def test_one_is_replayed(cli: Command, openai_env: ScriptedServer, store: SqlHistory, plan_file: Path) -> None:
     """Only the task and what needs it are paid; the letter is resolved."""  # A-Q1
