@@ -10,6 +10,7 @@ from agentic_prefect.prompting.errors import PromptError
 
 FILE: Final = "releases.jsonl"
 """The file's name in a folder of templates."""
+MAX_FILE_BYTES: Final = 10_000_000
 
 
 class ReleaseLog(Protocol):
@@ -70,11 +71,18 @@ class ReleaseFile:
     def read(self) -> tuple[ReleaseEntry, ...]:
         """Everything in the order of its time, in which the lines of two merged branches may not be."""
         try:
-            text = self.path.read_text("utf-8")
+            with self.path.open("rb") as file:
+                content = file.read(MAX_FILE_BYTES + 1)
+            text = content.decode("utf-8")
         except FileNotFoundError:
             return ()
         except (OSError, UnicodeDecodeError) as error:
             raise _trouble(self.path, "read", error) from error
+        if len(content) > MAX_FILE_BYTES:
+            raise PromptError(
+                f"{self.path} is larger than {MAX_FILE_BYTES:,} bytes. Remove lines of long ago; of each template the last "
+                f"one counts, and the ones before it are what a rollback goes by."
+            )
         return entries_in(text, where=str(self.path))
 
     def add(self, entry: ReleaseEntry) -> None:

@@ -1,6 +1,6 @@
 """The templates that a registry holds, and which of them is meant."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -103,10 +103,6 @@ class Shelf:
     def versions(self, template_id: str) -> tuple[str, ...]:
         """The versions of a template, the oldest first; empty for an unknown id."""
         return tuple(sorted({held.template.version for held in self.of(template_id)}, key=parse_version))
-
-    def __iter__(self) -> Iterator[Held]:
-        """Everything that is seen here."""
-        return (held for template_id in self.ids() for held in self.of(template_id))
 
     def __len__(self) -> int:
         return len(self.ids())

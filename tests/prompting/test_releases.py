@@ -302,3 +302,12 @@ def test_broken_log_leaves_things_as_they_are(
     assert "line 2" in registry.faults[0]
     with pytest.raises(PromptError, match="line 2"):
         PromptRegistry().follow(log)
+
+
+def test_log_that_is_too_large_is_refused(log: ReleaseFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read before tasks; the message says what may go."""
+    log.add(change().rollback(at=AT))
+    monkeypatch.setattr("agentic_prefect.prompting.release_log.MAX_FILE_BYTES", 20)
+
+    with pytest.raises(PromptError, match="larger than 20 bytes. Remove lines of long ago"):
+        log.read()
