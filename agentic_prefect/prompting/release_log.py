@@ -80,8 +80,8 @@ class ReleaseFile:
             raise _trouble(self.path, "read", error) from error
         if len(content) > MAX_FILE_BYTES:
             raise PromptError(
-                f"{self.path} is larger than {MAX_FILE_BYTES:,} bytes. Remove lines of long ago; of each template the last "
-                f"one counts, and the ones before it are what a rollback goes by."
+                f"{self.path} is larger than {MAX_FILE_BYTES:,} bytes. Remove lines of long ago; of each template the "
+                f"last one counts, and the ones before it are what a rollback goes by."
             )
         return entries_in(text, where=str(self.path))
 

@@ -309,5 +309,5 @@ def test_log_that_is_too_large_is_refused(log: ReleaseFile, monkeypatch: pytest.
     log.add(change().rollback(at=AT))
     monkeypatch.setattr("agentic_prefect.prompting.release_log.MAX_FILE_BYTES", 20)
 
-    with pytest.raises(PromptError, match="larger than 20 bytes. Remove lines of long ago"):
+    with pytest.raises(PromptError, match=r"larger than 20 bytes\. Remove lines of long ago"):
         log.read()
