@@ -261,3 +261,19 @@ def test_ledger_of_several_threads() -> None:
     asyncio.run(both())
 
     assert ledger.account.spent == Amount(calls=60)
+
+
+async def test_more_goes_to_the_budgets_that_had_no_room() -> None:
+    """The task's is raised and has room again; the plan's, which had some, stays as it was."""
+    plan = Ledger(Budget(calls=10), scope="plan")
+    task = Ledger(Budget(calls=1), scope="task", parent=plan)
+    await task.reserve(Amount(calls=1))
+    task.settle(Amount(calls=1), Usage(calls=1))
+    with pytest.raises(BudgetExceeded):
+        await task.reserve(Amount(calls=1))
+    task.allow(Budget(calls=2, tokens=5))
+    await task.reserve(Amount(calls=2))
+    with pytest.raises(BudgetExceeded):
+        await task.reserve(Amount(calls=4))
+
+    assert (task.budget, plan.budget) == (Budget(calls=3), Budget(calls=10))

@@ -240,7 +240,7 @@ async def test_cancelling_a_task_that_waits_for_its_retry(bench: Bench) -> None:
     result = await bench.run(make_plan({"id": "a"}), a=busy)
     runs = await task_runs(result.run_id, 1)
 
-    assert (result.status, result.results["a"].status.value, result.elapsed_s < 10) == (
+    assert (result.status, result.results["a"].status.value, result.elapsed_s < 50) == (
         PlanStatus.CANCELLED,
         "cancelled",
         True,
