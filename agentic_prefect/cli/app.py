@@ -19,7 +19,7 @@ COMMANDS: Final = (
     ("rehearse", "rehearse:rehearse", PLANS, "Run a plan without a model: answers are made up from the schemas."),
     ("validate", "validate:validate", PLANS, "Check a plan and report every problem in it."),
     ("graph", "graph:graph", PLANS, "Draw a plan."),
-    ("explain", "explain:explain", PLANS, "Show what holds for a task, where each value was set, and its prompt."),
+    ("explain", "explain:explain", PLANS, "Show what holds for a task, or why a run went as it did."),
     ("resume", "resume:resume", PLANS, "Go on from a run that has ended: only what is unfinished or changed is paid."),
     ("rerun", "resume:rerun", PLANS, "Do one task of a run again, and everything that comes after it."),
     ("interventions", "interventions:app", PLANS, "See the questions that wait for people, and answer them."),

@@ -25,7 +25,7 @@ from agentic_prefect.stored_plans import find_given
 
 def explain(
     plan: PlanReference,
-    task: str,
+    task: str = "",
     *,
     prompt: Annotated[bool, Parameter(negative=())] = False,
     model: Annotated[str | None, Parameter(name=("--model", "-m"))] = None,
@@ -36,11 +36,12 @@ def explain(
     inputs_file: Annotated[Path | None, Parameter(group=INPUTS)] = None,
     format: Annotated[Literal["text", "json"], Parameter(name=("--format", "-f"))] = "text",
 ) -> None:
-    """Show what holds for a task, where each value was set, and its prompt. Nothing is sent to a model.
+    """Show what holds for a task, or why a run went as it did. Nothing is sent to a model.
 
     Args:
-        plan: A plan's file, the name of a stored plan, or `-` for standard input.
-        task: The task's id.
+        plan: A plan's file, the name of a stored plan, or `-` for standard input. Without a task: the id of a run, or
+            the beginning of it, to see why each of its tasks ran, was skipped, or stood in for another.
+        task: The task's id; each field is shown with its value and where that was set.
         prompt: Show the prompt that the task's first attempt would send.
         model: As if the plan was run with this model.
         policy: As if the plan was run with this policy: FIELD=VALUE, or a YAML file of fields; again for each.
@@ -48,6 +49,15 @@ def explain(
         inputs_file: A YAML or JSON file with values for the inputs.
         format: Text for people, or JSON for programs.
     """
+    if not task:
+        if plan == "-" or Path(plan).is_file():
+            names = [each.id for each in find_given(plan).plan.tasks]
+            raise UsageError(f"Name a task of the plan. It has: {listing(names)}. To look at a run, give its id.")
+        # Prefect takes more than a second to load, and what is said of a plan needs none of this.
+        from agentic_prefect.cli.run_reasons import write
+
+        write(plan, format)
+        return
     given = find_given(plan)
     read = given.plan
     names = [each.id for each in read.tasks]
