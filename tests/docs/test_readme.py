@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agentic_prefect.hosting.deploying import POOL
 from agentic_prefect.testing import ScriptedServer
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -58,7 +59,7 @@ def test_the_commands_work(repository: Path, tmp_path: Path, scripted_server: Sc
     shown = commands(repository, "agentic-prefect")
     ended = run(" && ".join(shown), tmp_path, OPENAI_API_KEY="sk-readme", OPENAI_BASE_URL=scripted_server.base_url)
 
-    assert len(shown) == 5
+    assert len(shown) == 8
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"status": "completed"' in (tmp_path / "trip.json").read_text("utf-8")
     assert "night trains" in scripted_server.requests[0].prompt_text
@@ -111,9 +112,8 @@ def test_the_targets_exist(repository: Path, tmp_path: Path) -> None:
         assert run(f"{command} -n", repository).returncode == 0
 
 
-def test_the_deployment_commands_name_what_is_there(repository: Path) -> None:
-    """The file and the work pool of the two Prefect commands are those of the deployments' test."""
-    create, deploy = commands(repository, "prefect")
-    file = deploy.split()[-1]
+def test_the_worker_takes_the_pool_that_deploy_makes(repository: Path) -> None:
+    """Whoever types both lines has a worker for the deployment."""
+    (worker,) = commands(repository, "prefect")
 
-    assert create.split()[3] in (repository / file).read_text("utf-8")
+    assert worker.split() == ["prefect", "worker", "start", "--pool", POOL]
