@@ -25,11 +25,10 @@ from agentic_prefect.plans.lineage import require_point
 from agentic_prefect.plans.load import load_plan
 from agentic_prefect.plans.problems import PlanProblems
 from agentic_prefect.policies.effective import effective_plan
+from agentic_prefect.runtime.plan_flow import PLAN_FLOWS
 from agentic_prefect.settings import Process
 from agentic_prefect.stored_plans import plan_given
 
-PLAN_FLOWS: Final = ("agentic-plan", "run-plan")
-"""The flows whose runs are runs of plans: one plan each, and any stored plan."""
 MOST_LOOKED_AT: Final = 200
 """How many of the latest runs are looked through for the beginning of an id or a name."""
 MOST_IN_A_ROW: Final = 100

@@ -95,7 +95,8 @@ def table(found: Sequence[Waiting]) -> Table:
 def shown(question: Waiting) -> RenderableType:
     """One question with everything that belongs to it."""
     actions = ", ".join(question.intervention.actions)
-    how = f"Decide with `agentic-prefect interventions respond {question.run_id[:8]} --decision …`: {actions}."
+    where = f"{question.run_id[:8]}/{question.intervention.task_id}" if question.together else question.run_id[:8]
+    how = f"Decide with `agentic-prefect interventions respond {where} --decision …`: {actions}."
     return Group(Markdown(description(question.intervention)), "", how)
 
 

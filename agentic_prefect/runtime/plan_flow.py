@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
@@ -46,6 +46,8 @@ class Nesting:
     """Hears what this part has consumed, however it ends: the parent may not wait for its result."""
 
 
+PLAN_FLOWS: Final = ("agentic-plan", "run-plan")
+"""The flows whose runs are runs of plans: one plan each, and any stored plan."""
 _NEW = RunRecord()
 KEPT_PLACES = 10_000
 """How many plans started within flows are counted at most."""
@@ -105,7 +107,7 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
         url=run_url(run_id),
         written=WrittenPlan(record.plan_hash or plan_hash(plan), record.plan_version),
         before=await _recalled(context.flow_run),
-        patience_s=services.suspend_after_s if context.flow_run.deployment_id is not None else None,
+        patience_s=services.suspend_after_s if _may_be_suspended(context) else None,
     )
     if parent is None:
         services.stop.subscribe(run.request_cancel)
@@ -127,6 +129,12 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
     finally:
         if parent is not None and run.result is not None:
             parent.spent(run.result.usage)
+
+
+def _may_be_suspended(context: FlowRunContext) -> bool:
+    """Whether going on later repeats nothing but this run: somebody's own flow would begin anew around it."""
+    run, runs = context.flow_run, context.flow
+    return run is not None and run.deployment_id is not None and runs is not None and runs.name in PLAN_FLOWS
 
 
 async def _recalled(run: FlowRun) -> Recalled:
