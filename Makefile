@@ -46,7 +46,8 @@ dev: $(VENV)/.ready ## Start a local Prefect server and a worker, and deploy the
 	@$(BIN)/agentic-prefect dev
 
 test: $(VENV)/.ready-dev ## Run the tests
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not automations"
+	$(BIN)/pytest -m automations tests/cli tests/hosting
 
 browser: ## Install Chromium for the tests of the UI, where it is missing and Debian's packages can be had
 	@.ci/chromium

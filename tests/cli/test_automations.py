@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Command
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("automations")]
+pytestmark = [pytest.mark.prefect, pytest.mark.automations]
 
 
 def test_without_a_block_only_what_tells_nobody_is_installed(cli: Command) -> None:

@@ -33,7 +33,7 @@ from agentic_prefect.hosting.automations import (
 from agentic_prefect.models.events import InterventionRequested, InterventionResolved
 from agentic_prefect.observers.prefect_events import PrefectEventObserver
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("automations")]
+pytestmark = [pytest.mark.prefect, pytest.mark.automations]
 PATIENCE_S = 120.0
 
 
