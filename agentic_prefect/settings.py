@@ -70,6 +70,9 @@ class AgenticSettings(PrefectBaseSettings):
         gt=0,
         description="Seconds after which a deployment's run that waits for people alone is suspended; None never.",
     )
+    watch_runs: bool = Field(
+        default=True, description="Whether deploying has the server end runs whose process is gone (`zombies`)."
+    )
     keep_days: float | None = Field(
         default=None, gt=0, description="Days after which `agentic-prefect prune` removes what a run left behind."
     )

@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import hypothesis
 import pytest
 
@@ -49,6 +48,8 @@ def _prepare_environment() -> None:
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # On SQLite a server that acts on events keeps other writers waiting; what needs that has its own server.
+            "PREFECT_INTEGRATIONS_AGENTIC_WATCH_RUNS": "false",
         }
     )
 
@@ -83,14 +84,6 @@ def prefect_server() -> str:
     api_url = os.environ["PREFECT_API_URL"]
     ensure_started(Path(os.environ[_HOME]) / "server", api_url=api_url, owner_pid=int(os.environ[_OWNER]))
     return api_url
-
-
-@pytest.fixture
-def forgotten_automations(prefect_server: str) -> Iterator[None]:
-    """Removes afterwards what the server was told to do about events: on SQLite it keeps other writers waiting."""
-    yield
-    for each in httpx.post(f"{prefect_server}/automations/filter", json={}).json():
-        httpx.delete(f"{prefect_server}/automations/{each['id']}")
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.hosting.schedules import deployment_of
 from agentic_prefect.models.base import Frozen
+from agentic_prefect.settings import AgenticSettings
 
 PREFIX: Final = "agentic: "
 """What the names of our automations begin with; others are left alone."""
@@ -120,8 +121,8 @@ async def install_zombies(after: timedelta = ZOMBIE_AFTER, *, run_id: str = "") 
 
 
 async def install_zombies_unless_there() -> None:
-    """The same, unless somebody has installed it, with a time of their own maybe."""
-    if ZOMBIES not in {each.name for each in await installed()}:
+    """The same, unless the settings do without, or somebody has installed it, with a time of their own maybe."""
+    if AgenticSettings().watch_runs and ZOMBIES not in {each.name for each in await installed()}:
         await install_zombies()
 
 

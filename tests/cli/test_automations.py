@@ -24,8 +24,23 @@ def test_without_a_block_only_what_tells_nobody_is_installed(cli: Command) -> No
     assert "zombies" in cli("automations", "list").out
 
 
-def test_deploying_watches_for_zombies_and_plans_can_be_chained(tmp_path: Path, cli: Command) -> None:
-    """`deploy` installs what ends lost runs; a chain is installed, listed and removed by its name."""
+@pytest.mark.parametrize(("watch", "watched"), [("false", False), ("true", True)])
+def test_deploying_watches_for_zombies_unless_told_otherwise(
+    watch: str, watched: bool, tmp_path: Path, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`deploy` installs what ends lost runs, once."""
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_WATCH_RUNS", watch)
+    cli("automations", "remove", "zombies")
+    (tmp_path / "plan.yaml").write_text("name: watched\ntasks: [{id: a, description: x}]\n")
+    for _ in range(2):
+        assert cli("deploy", tmp_path / "plan.yaml").code == 0
+    names = [each["name"] for each in json.loads(cli("automations", "list", "-f", "json").out)]
+
+    assert names.count("zombies") == watched
+
+
+def test_plans_can_be_chained(tmp_path: Path, cli: Command) -> None:
+    """A chain is installed, listed and removed by its name."""
     # CT-09
     names = [f"{which}-{uuid.uuid4().hex[:8]}" for which in ("gather", "letter")]
     for name in names:
@@ -33,7 +48,6 @@ def test_deploying_watches_for_zombies_and_plans_can_be_chained(tmp_path: Path, 
             f"name: {name}\ninputs: {{topic: {{type: string, default: tea}}}}\ntasks: [{{id: a, description: x}}]\n"
         )
         cli("deploy", tmp_path / "plan.yaml")
-    installed = {each["name"] for each in json.loads(cli("automations", "list", "-f", "json").out)}
     wrong = cli("automations", "chain", *names, "--input", "topi=tea")
     chained = cli("automations", "chain", *names, "--input", "topic=rain")
     circle = cli("automations", "chain", names[0], names[0])
@@ -41,7 +55,6 @@ def test_deploying_watches_for_zombies_and_plans_can_be_chained(tmp_path: Path, 
     listed = {each["name"] for each in json.loads(cli("automations", "list", "-f", "json").out)}
     removed, again = cli("automations", "remove", name), cli("automations", "remove", name)
 
-    assert "zombies" in installed
     assert wrong.code == 2
     assert "Did you mean 'topic'?" in wrong.err
     assert chained.out == f"Installed {name!r}.\n"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Command
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("forgotten_automations")]
+pytestmark = pytest.mark.prefect
 
 TEXT = """
 name: {name}

@@ -15,7 +15,7 @@ import pytest
 from agentic_prefect.testing import Reply, ScriptedServer
 from tests.cli.conftest import PROGRAM, Command
 
-pytestmark = [pytest.mark.prefect, pytest.mark.usefixtures("forgotten_automations")]
+pytestmark = pytest.mark.prefect
 PATIENCE_S = 180.0
 
 

@@ -18,12 +18,7 @@ from agentic_prefect.testing import Fault, Reply, ScriptedServer
 from tests.cli.conftest import PROGRAM
 from tests.ui.conftest import Browser
 
-pytestmark = [
-    pytest.mark.prefect,
-    pytest.mark.slow,
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.usefixtures("forgotten_automations"),
-]
+pytestmark = [pytest.mark.prefect, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 POOL = "browser"
 
