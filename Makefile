@@ -47,7 +47,7 @@ dev: $(VENV)/.ready ## Start a local Prefect server and a worker, and deploy the
 
 test: $(VENV)/.ready-dev ## Run the tests
 	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not automations"
-	$(BIN)/pytest -m automations tests/cli tests/hosting
+	$(BIN)/pytest -m automations tests/cli tests/docs tests/hosting
 
 browser: ## Install Chromium for the tests of the UI, where it is missing and Debian's packages can be had
 	@.ci/chromium

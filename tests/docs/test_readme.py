@@ -53,6 +53,7 @@ def test_nothing_is_left_unread(repository: Path) -> None:
 
 
 @pytest.mark.prefect
+@pytest.mark.automations
 def test_the_commands_work(repository: Path, tmp_path: Path, scripted_server: ScriptedServer) -> None:
     """Each command on the README's plan ends with 0, and the run leaves the file that it names."""  # CT-02
     (tmp_path / "trip.yaml").write_text(blocks(repository, "yaml")[0].removeprefix(TRIP), "utf-8")
