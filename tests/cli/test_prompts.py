@@ -64,8 +64,8 @@ def test_every_command_explains_itself(name: str, cli: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "ids"),
     [
-        ((), ["agent.default", "agent.terse", "check.judge", "prompt.improve", "summary.short"]),
-        (("SUMMAR",), ["summary.short"]),
+        ((), ["agent.default", "agent.terse", "check.judge", "context.summary", "prompt.improve", "summary.short"]),
+        (("SUMMAR",), ["context.summary", "summary.short"]),
         (("--task-type", "agent"), ["agent.default", "agent.terse"]),
         (("--tag", "small-model"), ["agent.terse"]),
         (("--domain", "finance"), []),
