@@ -207,5 +207,6 @@ def test_a_schedule_is_switched_off_and_on(browser: Browser, prefect_server: str
     browser.until(lambda: not is_active(), "the schedule to be off")
     browser.until(lambda: planned() == 0, "the planned runs to be gone")
     browser.shot("schedule-off")
-    switch.click()
+    # The page learns a moment later that the schedule is off; until then the switch would be switched off again.
+    browser.page.locator('button[role="switch"][aria-label^="toggle "][aria-checked="false"]').first.click()
     browser.until(is_active, "the schedule to be on")
