@@ -50,13 +50,7 @@ def explain(
         format: Text for people, or JSON for programs.
     """
     if not task:
-        if plan == "-" or Path(plan).is_file():
-            names = [each.id for each in find_given(plan).plan.tasks]
-            raise UsageError(f"Name a task of the plan. It has: {listing(names)}. To look at a run, give its id.")
-        # Prefect takes more than a second to load, and what is said of a plan needs none of this.
-        from agentic_prefect.cli.run_reasons import write
-
-        write(plan, format)
+        _explain_run(plan, format)
         return
     given = find_given(plan)
     read = given.plan
@@ -87,6 +81,21 @@ def explain(
         _write_json(read.name, task, rows, answered_by)
     else:
         _write_table(read.name, task, rows, answered_by)
+
+
+def _explain_run(reference: str, format: Literal["text", "json"]) -> None:
+    """Show why a run went as it did.
+
+    Raises:
+        UsageError: A plan is named, and no task of it.
+    """
+    if reference == "-" or Path(reference).is_file():
+        names = [each.id for each in find_given(reference).plan.tasks]
+        raise UsageError(f"Name a task of the plan. It has: {listing(names)}. To look at a run, give its id.")
+    # Prefect takes more than a second to load, and what is said of a plan needs none of this.
+    from agentic_prefect.cli.run_reasons import write
+
+    write(reference, format)
 
 
 def _write_json(plan: str, task: str, rows: Sequence[Explained], answered_by: str | None) -> None:

@@ -64,7 +64,8 @@ def _values(program: Program, pairs: tuple[str, ...], file: Path | None) -> dict
 
 
 def _prompt_of_task(template: str, plan: str, task: str, pairs: tuple[str, ...], file: Path | None) -> RenderedPrompt:
-    from agentic_prefect.bootstrap import RunOptions, prompt_of  # Prefect takes a second, and here alone it is needed
+    # Prefect takes a second, and here alone it is needed.
+    from agentic_prefect.bootstrap import RunOptions, prompt_of
     from agentic_prefect.stored_plans import find_given
 
     given = find_given(plan)
