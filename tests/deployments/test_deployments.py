@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from agentic_prefect.cli.worker import worker_process
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
 
 TIMEOUT_S = 180.0
@@ -42,7 +42,9 @@ def deployed(repository: Path, prefect_server: str) -> str:
 
 
 @pytest.fixture
-def worker(deployed: str, openai_env: ScriptedServer, tmp_path: Path) -> Iterator[Path]:
+def worker(
+    deployed: str, openai_env: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """A worker on the pool, whose runs reach the scripted model; gives its log."""
     log = tmp_path / "worker.log"
     environment = {
@@ -51,23 +53,9 @@ def worker(deployed: str, openai_env: ScriptedServer, tmp_path: Path) -> Iterato
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_INTEGRATIONS_AGENTIC_MODEL": "openai/scripted",
     }
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"],
-            env=environment,
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    yield log
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    monkeypatch.chdir(tmp_path)
+    with worker_process(environment, log, pool=POOL):
+        yield log
 
 
 @pytest.mark.prefect

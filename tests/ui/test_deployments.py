@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from agentic_prefect.cli.worker import worker_process
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
 from tests.cli.conftest import PROGRAM
 from tests.ui.conftest import Browser
@@ -62,7 +61,9 @@ def deploy(folder: Path, text: str, *options: str) -> str:
 
 
 @pytest.fixture
-def worker(prefect_server: str, openai_env: ScriptedServer, tmp_path: Path) -> Iterator[Path]:
+def worker(
+    prefect_server: str, openai_env: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """A worker whose runs reach the scripted model, and are suspended as soon as only people are awaited."""
     made = httpx.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"}, timeout=60)
     assert made.status_code in (201, 409), made.text
@@ -75,23 +76,9 @@ def worker(prefect_server: str, openai_env: ScriptedServer, tmp_path: Path) -> I
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_INTEGRATIONS_AGENTIC_SUSPEND_AFTER_S": "1",
     }
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"],
-            env=environment,
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    yield log
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    monkeypatch.chdir(tmp_path)
+    with worker_process(environment, log, pool=POOL):
+        yield log
 
 
 def runs_of(browser: Browser, deployment: str) -> list[Any]:
