@@ -1,6 +1,5 @@
 """The history at the terminal: asked, and shown."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from agentic_prefect.models.history import (
 )
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.plans.names import did_you_mean
+from agentic_prefect.plans.spans import span
 from agentic_prefect.reports.patterns import patterns
 from agentic_prefect.reports.wording import cost, duration, number, one_line
 
@@ -28,8 +28,6 @@ FIELDS: Final = {"type": "code", "task": "task_id"}
 """What is called otherwise in the history."""
 
 STATUSES: Final = (*(status.value for status in PlanStatus), RUNNING)
-UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_SPAN: Final = re.compile(r"(\d{1,6})\s*([smhdw])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +90,13 @@ def remove(older_than: str) -> int:
     return open_history().prune(before)
 
 
-def moment(span: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
     """The moment so long ago; `None` for an empty text.
 
     Raises:
-        UsageError: It is no span of time.
+        PlanInvalid: It is no length of time.
     """
-    if not span.strip():
-        return None
-    found = _SPAN.fullmatch(span.strip().lower())
-    if found is None:
-        raise UsageError(f"{span!r} is no span of time. Write a number and a unit: 90m, 12h, 7d, 4w.")
-    return datetime.now(UTC) - timedelta(seconds=int(found[1]) * UNITS[found[2]])
+    return datetime.now(UTC) - span(text) if text.strip() else None
 
 
 def counts_table(by: str, found: Mapping[str, int]) -> RenderableType:

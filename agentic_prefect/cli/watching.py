@@ -21,8 +21,8 @@ from agentic_prefect.hosting.automations import (
     remove,
 )
 from agentic_prefect.hosting.schedules import plan_of
-from agentic_prefect.hosting.timing import span
 from agentic_prefect.plans.names import did_you_mean, listing
+from agentic_prefect.plans.spans import span
 
 
 def listed() -> Sequence[Installed]:

@@ -1,6 +1,5 @@
 """When a deployment runs by itself."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,9 +13,8 @@ from pydantic import ValidationError
 
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.plans.names import did_you_mean
+from agentic_prefect.plans.spans import span
 
-UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SPAN: Final = re.compile(r"(\d{1,6})\s*([smhdw])")
 ANCHOR: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """Intervals are counted from here, so that deploying the same again changes nothing and `1h` is on the hour."""
 
@@ -37,19 +35,6 @@ class Timing:
         return DeploymentScheduleCreate(
             schedule=self.schedule, active=self.active, parameters=dict(self.parameters), slug=self.slug
         )
-
-
-def span(text: str) -> timedelta:
-    """The time that `90s`, `15m`, `2h`, `1d` or `1w` means.
-
-    Raises:
-        PlanInvalid: It means none, or none at all.
-    """
-    match = _SPAN.fullmatch(text.strip())
-    length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else timedelta()
-    if not length:
-        raise PlanInvalid(f"{text!r} is no length of time. Write a number above 0 and a unit: 90s, 15m, 2h, 1d or 1w.")
-    return length
 
 
 def cron(text: str, timezone: str = "") -> CronSchedule:

@@ -139,7 +139,10 @@ def test_old_runs_are_removed(cli: Command, filled: SqlHistory) -> None:
 
 
 WRONG = [
-    (("failures", "--since", "soon"), "'soon' is no span of time. Write a number and a unit: 90m, 12h, 7d, 4w."),
+    (
+        ("failures", "--since", "soon"),
+        "'soon' is no length of time. Write a number above 0 and a unit: 90s, 15m, 2h, 1d or 1w.",
+    ),
     (("failures", "--by", "weather"), "--by"),
     (("history", "list", "--status", "faild"), "No run has the status 'faild'. Did you mean 'failed'?"),
     (("history", "show", "aa"), "2 recorded runs begin with 'aa'. The latest: aaaa-1 (trip, completed), aabb-2"),

@@ -1,0 +1,23 @@
+"""Lengths of time as people write them."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+from agentic_prefect.errors import PlanInvalid
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPAN: Final = re.compile(r"(\d{1,6})\s*([smhdw])")
+
+
+def span(text: str) -> timedelta:
+    """The time that `90s`, `15m`, `2h`, `1d` or `1w` means.
+
+    Raises:
+        PlanInvalid: It means none, or none at all.
+    """
+    match = _SPAN.fullmatch(text.strip().lower())
+    length = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta()
+    if not length:
+        raise PlanInvalid(f"{text!r} is no length of time. Write a number above 0 and a unit: 90s, 15m, 2h, 1d or 1w.")
+    return length
