@@ -224,13 +224,8 @@ class InterventionExpired(InterventionEventBase):
     """Why nobody decided."""
 
 
-Event = Annotated[
-    PlanStarted
-    | PlanCompleted
-    | PlanFailed
-    | PlanCancelled
-    | PlanBudgetExceeded
-    | TaskStatusChanged
+TaskEvent = (
+    TaskStatusChanged
     | TaskRetrying
     | TaskPrompted
     | TaskOutputAvailable
@@ -240,6 +235,16 @@ Event = Annotated[
     | TaskSkipped
     | TaskFallback
     | TaskDeadLettered
+)
+"""What happens to one task, questions about it left out."""
+
+Event = Annotated[
+    PlanStarted
+    | PlanCompleted
+    | PlanFailed
+    | PlanCancelled
+    | PlanBudgetExceeded
+    | TaskEvent
     | InterventionRequested
     | InterventionVoted
     | InterventionResolved

@@ -15,6 +15,7 @@ from agentic_prefect.models.events import (
     PlanFailed,
     PlanStarted,
     TaskDeadLettered,
+    TaskEvent,
     TaskExhausted,
     TaskFailed,
     TaskFallback,
@@ -103,21 +104,7 @@ def _question_line(
             assert_never(event)
 
 
-_TaskEvent = (
-    TaskStatusChanged
-    | TaskRetrying
-    | TaskPrompted
-    | TaskOutputAvailable
-    | VerificationCompleted
-    | TaskFailed
-    | TaskExhausted
-    | TaskSkipped
-    | TaskFallback
-    | TaskDeadLettered
-)
-
-
-def _task_line(event: _TaskEvent) -> tuple[int, str]:
+def _task_line(event: TaskEvent) -> tuple[int, str]:
     match event:
         case TaskStatusChanged():
             level = logging.INFO if event.new is TaskStatus.AWAITING_HUMAN else logging.DEBUG

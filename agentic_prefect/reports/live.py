@@ -19,6 +19,7 @@ from agentic_prefect.models.events import (
     PlanFailed,
     PlanStarted,
     TaskDeadLettered,
+    TaskEvent,
     TaskExhausted,
     TaskFailed,
     TaskFallback,
@@ -133,21 +134,7 @@ def _said(event: InterventionRequested | InterventionVoted | InterventionResolve
             assert_never(event)
 
 
-_TaskEvent = (
-    TaskStatusChanged
-    | TaskRetrying
-    | TaskPrompted
-    | TaskOutputAvailable
-    | VerificationCompleted
-    | TaskFailed
-    | TaskExhausted
-    | TaskSkipped
-    | TaskFallback
-    | TaskDeadLettered
-)
-
-
-def _change(old: LiveTask, event: _TaskEvent) -> dict[str, object]:
+def _change(old: LiveTask, event: TaskEvent) -> dict[str, object]:
     match event:
         case TaskStatusChanged():
             change: dict[str, object] = {"status": event.new, "attempts": max(event.attempt, old.attempts)}
