@@ -51,6 +51,8 @@ class Desk:
     """What was said before the run went on, by the id of the question."""
     open: dict[str, Intervention] = field(default_factory=dict[str, Intervention])
     """What waits for an answer."""
+    announced: set[str] = field(default_factory=set[str])
+    """The ids of those among the open questions that somebody can answer already."""
     places: dict[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict[str, Any])
     """Gives the fields that every event about an open question carries."""
 
@@ -67,6 +69,7 @@ class Desk:
 
         def told(what: Opening | Decision) -> None:
             if isinstance(what, Opening):
+                self.announced.add(intervention.id)
                 self.notify(_requested(intervention, what, place()))
                 return
             asked = self.open[intervention.id]
@@ -79,6 +82,7 @@ class Desk:
             decision = await self._decision(asked, told)
         finally:
             self.open.pop(intervention.id, None)
+            self.announced.discard(intervention.id)
             self.places.pop(intervention.id, None)
         if decision.by == BY_LATER:
             return decision
@@ -87,6 +91,12 @@ class Desk:
         else:
             self.notify(InterventionExpired(**about(decision), reason=decision.comment))
         return decision
+
+    @property
+    def waits_for_good(self) -> bool:
+        """Whether something is asked, all of it can be answered, and nobody has to keep the time meanwhile."""
+        is_timed = any(each.asking.deadline_s or each.asking.escalate_after_s for each in self.open.values())
+        return bool(self.open) and not is_timed and self.announced >= self.open.keys()
 
     def moved(self, questions: Iterable[Intervention], opening: Opening) -> None:
         """Let it be known that questions can be answered elsewhere."""

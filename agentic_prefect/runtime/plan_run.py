@@ -146,10 +146,7 @@ class PlanRun:
                 async with asyncio.timeout(self._patience_s):
                     return await self._outcomes.get()
             except TimeoutError:
-                asked = [each.asking for each in self._desk.open.values()]
-                # Somebody must keep the time where there is any to keep.
-                is_timed = any(each.deadline_s or each.escalate_after_s for each in asked)
-                if asked and not is_timed and self._actions.awaits_only_people and self._outcomes.empty():
+                if self._desk.waits_for_good and self._actions.awaits_only_people and self._outcomes.empty():
                     return None
 
     async def _put_away(self) -> None:

@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
 from prefect.states import AwaitingRetry
@@ -74,14 +76,16 @@ class Deployed:
     async def asked(self) -> list[FlowRun]:
         """The runs that asked."""
         async with get_client() as client:
-            everyone = await client.read_flow_runs(limit=200)
-        return [each for each in everyone if each.name.startswith("ask: ") and self.run_id in str(each.parameters)]
+            latest = await client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(name=FlowRunFilterName(like_="ask: ")), sort=FlowRunSort.START_TIME_DESC
+            )
+        return [each for each in latest if self.run_id in str(each.parameters)]
 
 
 @pytest.fixture
 def patient(prefect_server: str) -> Bench:
-    """A bench whose runs are suspended as soon as only people are awaited."""
-    return Bench(gate=PrefectGate(lambda: datetime.now(UTC), run_url), suspend_after_s=2.0)
+    """A bench whose runs are suspended as soon as only people are awaited, sooner than a question can be opened."""
+    return Bench(gate=PrefectGate(lambda: datetime.now(UTC), run_url), suspend_after_s=0.05)
 
 
 async def test_answering_resumes_and_nothing_is_paid_twice(patient: Bench) -> None:
