@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from pydantic import SecretStr
 
 from agentic_prefect import load_plan, run_plan
@@ -15,6 +16,7 @@ from agentic_prefect.bootstrap import check, default_model_name
 from agentic_prefect.plans.problems import errors_in
 from agentic_prefect.stored_plans import find_given
 from agentic_prefect.testing import Reply, ScriptedServer
+from tests.runtime.conftest import eventually
 
 pytestmark = pytest.mark.prefect
 KEY = "sk-block-4f1c9a7e2b6d8035"
@@ -42,13 +44,21 @@ async def test_a_task_reaches_its_model_through_a_block(
     )
 
     problems = errors_in(check(plan))
-    result = await run_plan(plan)
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
+        result = await run_plan(plan)
     keys = {request.api_key for request in scripted_server.requests}
+
+    async def logged() -> str | None:
+        of_run = {"logs": {"flow_run_id": {"any_": [result.run_id]}}}
+        async with httpx.AsyncClient() as client:
+            lines = (await client.post(f"{prefect_server}/logs/filter", json=of_run)).text
+        return lines if "Finished in state Completed" in lines else None
+
+    logs = await eventually(logged)
     async with httpx.AsyncClient() as client:
         run = (await client.get(f"{prefect_server}/flow_runs/{result.run_id}")).text
         wanted = {"flow_runs": {"id": {"any_": [result.run_id]}}}
         artifacts = (await client.post(f"{prefect_server}/artifacts/filter", json=wanted)).text
-        logs = (await client.post(f"{prefect_server}/logs/filter", json={"limit": 200})).text
 
     assert problems == ()
     assert result.results["greet"].output == "Hello"

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from prefect import flow, get_client, task
 from prefect.cache_policies import INPUTS
+from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
 from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.states import Cancelled, Failed
@@ -52,8 +53,8 @@ async def named_run(name: str) -> TaskRun:
 
     async def look() -> TaskRun | None:
         async with get_client() as client:
-            runs = await client.read_task_runs(limit=200)
-        return next((run for run in runs if run.name == name and run.state and run.state.is_final()), None)
+            runs = await client.read_task_runs(task_run_filter=TaskRunFilter(name=TaskRunFilterName(any_=[name])))
+        return next((run for run in runs if run.state and run.state.is_final()), None)
 
     return await eventually(look)
 
