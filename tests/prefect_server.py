@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import runpy
 import signal
 import socket
 import subprocess
@@ -20,6 +19,8 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+from agentic_prefect.hosting.server import serve
 
 START_TIMEOUT_S: Final = 120.0
 """A cold start takes 8 to 15 seconds; a loaded machine takes several times that."""
@@ -149,8 +150,7 @@ def _end_with(owner_pid: int) -> None:
 
 def _serve(owner_pid: int, port: int) -> None:
     threading.Thread(target=_end_with, args=(owner_pid,), daemon=True).start()
-    sys.argv = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    runpy.run_module("prefect", run_name="__main__")
+    serve(["--host", "127.0.0.1", "--port", str(port)])
 
 
 if __name__ == "__main__":

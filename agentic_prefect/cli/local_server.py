@@ -144,18 +144,7 @@ class LocalServer:
         own = {name: value for name, value in environment().items() if not name.startswith("PREFECT_")}
         with self._log.open("wb") as log:
             process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "prefect",
-                    "--no-prompt",
-                    "server",
-                    "start",
-                    "--host",
-                    HOST,
-                    "--port",
-                    str(port),
-                ],
+                [sys.executable, "-m", "agentic_prefect.hosting.server", "--host", HOST, "--port", str(port)],
                 env={**own, **BATCHES, **QUIET, "PREFECT_HOME": str(self.home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

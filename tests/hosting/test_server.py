@@ -1,0 +1,31 @@
+"""A Prefect server that its own garbage cannot hold up."""
+
+import gc
+import threading
+
+from agentic_prefect.hosting.server import garbage_collected_aside
+
+
+class Held:
+    """Garbage in a cycle; says which thread collected it."""
+
+    def __init__(self, tell: threading.Event, by: list[str]) -> None:
+        self.itself, self._tell, self._by = self, tell, by
+
+    def __del__(self) -> None:
+        self._by.append(threading.current_thread().name)
+        self._tell.set()
+
+
+def test_garbage_is_collected_in_a_thread_of_its_own() -> None:
+    """A finalizer that must wait makes nobody else wait; afterwards all is as before."""
+    collected, by = threading.Event(), list[str]()
+    with garbage_collected_aside():
+        Held(collected, by)
+        for _ in range(10 * gc.get_threshold()[0]):
+            [].append([])
+        was_collected = collected.wait(timeout=60)
+
+    assert was_collected
+    assert by == ["garbage"]
+    assert gc.isenabled()
