@@ -245,6 +245,20 @@ class SubPlanFailed(TerminalError):
     """A plan that is a task of another plan did not complete."""
 
 
+class DeploymentRunFailed(TerminalError):
+    """The run of a deployment that is a task of a plan did not complete."""
+
+
+class DeploymentRunCrashed(RetryableError):
+    """The process of a deployed plan that is a task of a plan is gone; another run goes on where it ended."""
+
+    code = ErrorCode.SERVER
+
+
+class ResultUnreadable(TerminalError):
+    """The run of a deployment completed, and what it put out was not kept, or not where it can be read."""
+
+
 class IllegalTransition(TerminalError):
     """A task cannot go from the one state to the other."""
 

@@ -41,6 +41,7 @@ from agentic_prefect.policies.redaction import Redactor
 from agentic_prefect.ports import HumanGate, ModelDirectory, Observer, Opening, TaskKind, Verifiers, Work
 from agentic_prefect.prompting.builder import PromptBuilder
 from agentic_prefect.prompting.registry import PromptRegistry
+from agentic_prefect.runtime.deployment_kind import DeploymentKind, RehearsedDeployments
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.runtime.plan_kind import PlanKind
 from agentic_prefect.runtime.services import RunInfo, Services
@@ -124,8 +125,15 @@ class Assembly:
             "function": FunctionKind(self.settings.allowed_packages),
             "human": HumanKind(),
             "plan": PlanKind(self.find_plan, info.lineage),
+            "deployment": self._deployment_kind(info),
         }
         return {name: CheckedKind(kind, hub, _now) for name, kind in kinds.items()}
+
+    def _deployment_kind(self, info: RunInfo) -> TaskKind:
+        if self.options.rehearse:
+            return RehearsedDeployments()
+        ledger = self._ledgers.of_plan(info.plan, info.run_id, info.parent_run_id)
+        return DeploymentKind(info.lineage, lambda work: self._ledgers.of_task(work.task, info.run_id, ledger))
 
     @cached_property
     def verifiers(self) -> Verifiers:

@@ -17,11 +17,14 @@ from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.plans.validate import Known, validate_plan
+from agentic_prefect.plans.validation.kinds import sub_plans
+from agentic_prefect.plans.validation.subject import Subject
 from agentic_prefect.plugins.kinds import installed_kinds
 from agentic_prefect.policies.effective import effective_plan
+from agentic_prefect.runtime.deployments import known_deployments
 from agentic_prefect.runtime.work import Place, job_for
 
-KINDS = frozenset({"agent", "function", "human", "plan"})
+KINDS = frozenset({"agent", "deployment", "function", "human", "plan"})
 """The kinds of tasks that come with the package."""
 
 
@@ -35,7 +38,15 @@ def known(plan: Plan, options: RunOptions | None = None) -> Known:
         schemas=frozenset(assembly.schemas.list()),
         prompts=frozenset(template.id for template in assembly.prompts),
         connections=None if assembly.options.rehearse else assembly.models.names(plan),
+        deployments=None if assembly.options.rehearse else known_deployments(_deployments_of(plan)),
     )
+
+
+def _deployments_of(plan: Plan) -> frozenset[str]:
+    """The names of the deployments that a plan runs, those of the sub-plans that are written out included."""
+    subject = Subject(plan, Known())
+    own = {task.call for task in subject.effective.tasks if task.kind == "deployment" and task.call}
+    return frozenset(own.union(*(_deployments_of(inner) for _, inner in sub_plans(subject))))
 
 
 def check(plan: Plan, options: RunOptions | None = None) -> tuple[Problem, ...]:

@@ -260,7 +260,8 @@ class Keeping:
             task_id=event.task_id,
             kind=declared.kind,
             agent=declared.agent,
-            composite=declared.kind == "plan" or (declared.for_each is not None and event.task_id == declared.id),
+            composite=declared.kind in ("plan", "deployment")
+            or (declared.for_each is not None and event.task_id == declared.id),
             **self._watched.part(),
         )
 

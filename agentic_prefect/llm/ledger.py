@@ -79,6 +79,21 @@ class Ledger:
                 ledger._account = release(ledger._account, estimate)
             self._wake()
 
+    def book(self, usage: Usage) -> None:
+        """Book what was spent elsewhere, where no ledger could refuse it."""
+        self.settle(Amount(), usage)
+
+    def used_up(self) -> str:
+        """Which budget has nothing left, and how much was spent; empty while there is something left in all."""
+        with self._lock:
+            for ledger in self._chain():
+                for what, unit in _UNITS.items():
+                    limit, spent = getattr(ledger._budget, what), getattr(ledger._account.spent, what)
+                    if limit is not None and spent >= Decimal(str(limit)):
+                        told = f"{_number(Decimal(str(limit)))} {unit}, and {_number(Decimal(spent))} are spent"
+                        return f"The budget of {ledger._scope} is {told}."
+        return ""
+
     def allow(self, more: Budget) -> None:
         """Let so much more be spent, in every budget that had no room for the call that was refused last."""
         with self._lock:

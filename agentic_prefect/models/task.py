@@ -45,7 +45,7 @@ class TaskFields(PolicyFields):
     """Every field of a task but its id; a plan's `defaults` may set any of them."""
 
     kind: str = "agent"
-    """What executes it: `agent`, `function`, `plan`, `human`, or a kind that a plugin brings."""
+    """What executes it: `agent`, `function`, `plan`, `human`, `deployment`, or a kind that a plugin brings."""
     agent: str | None = None
     """Name of an agent of the plan; `None` is a plain assistant."""
     description: str = ""
@@ -73,7 +73,7 @@ class TaskFields(PolicyFields):
     max_concurrency: int | None = Field(default=None, gt=0)
     """How many items of a fan-out run at once; `None` leaves it to the plan's limit."""
     call: str | None = None
-    """For `function`: `"package.module:name"`."""
+    """For `function`: `"package.module:name"`. For `deployment`: `"flow/deployment"`, or the name of a plan's alone."""
     use: str | None = None
     """For `capability`: its name."""
     plan: str | dict[str, Any] | None = None

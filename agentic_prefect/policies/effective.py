@@ -23,7 +23,7 @@ BUILT_IN_TIMEOUT_S: Final = 120.0
 """Seconds that an attempt gets when nobody says otherwise."""
 BUILT_IN_MAX_TURNS: Final = 25
 """How often an attempt of an agent may ask its model when nobody says otherwise."""
-UNTIMED_KINDS: Final = frozenset({"human", "plan"})
+UNTIMED_KINDS: Final = frozenset({"human", "plan", "deployment"})
 """Kinds that wait for people or for other tasks: they have no time limit but one that is set on the task itself. What
 is set for many tasks is meant for one request."""
 RETRYABLE_CODES: Final = (

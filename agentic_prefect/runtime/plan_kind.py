@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from agentic_prefect.errors import BudgetExceeded, CriticalError, PlanInvalid, SubPlanFailed
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.policies.failure import is_critical
@@ -46,14 +47,7 @@ class PlanKind:
             )
         finally:
             nesting.reset(token)
-        result = await result_in(state)
-        if not result.successful:
-            message = f"The sub-plan {plan.name!r} ended {result.status}: {result.reason}."
-            if any(each.error is not None and is_critical(each.error) for each in result.results.values()):
-                raise CriticalError(message)
-            over = result.over_budget
-            raise BudgetExceeded(f"{message} {over}") if over else SubPlanFailed(message)
-        return result.output
+        return output_of(await result_in(state), called=f"The sub-plan {plan.name!r}")
 
     def fingerprint(self, work: Work) -> str:
         """What else the output depends on: the plan that the task names, whatever it is by now."""
@@ -67,3 +61,25 @@ class PlanKind:
                 f"Task {work.task.id!r} is of kind `plan` and names none. Set `plan` to a name or a path."
             )
         return self._find_plan(given) if isinstance(given, str) else Plan.model_validate(given)
+
+
+def output_of(result: PlanResult, *, called: str, see: str = "") -> Any:
+    """The output of a plan that is a task of another one.
+
+    Args:
+        result: What became of it.
+        called: What it is called in messages.
+        see: Where a person looks at it.
+
+    Raises:
+        SubPlanFailed: It ended other than completed.
+        CriticalError: The same, of a critical error.
+        BudgetExceeded: The same, and what kept it from completing was a budget.
+    """
+    if result.successful:
+        return result.output
+    message = f"{called} ended {result.status}: {result.reason}." + (f" {see}" if see else "")
+    if any(each.error is not None and is_critical(each.error) for each in result.results.values()):
+        raise CriticalError(message)
+    over = result.over_budget
+    raise BudgetExceeded(f"{message} {over}") if over else SubPlanFailed(message)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.deployment_name import WRITTEN, deployment_name
 from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.schemas import BUILT_IN
 from agentic_prefect.plans.validation.subject import Subject, unknown_connection, unknown_name
@@ -49,6 +50,11 @@ def _parts(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Pr
         yield unknown_name(place(written, "agent"), "agent", task.agent, agents, way_out)
     if known.kinds is not None and task.kind not in known.kinds:
         yield unknown_name(place(written, "kind"), "kind of task", task.kind, known.kinds)
+    if task.kind == "deployment" and task.call and known.deployments is not None:
+        name = deployment_name(task.call)
+        if WRITTEN.fullmatch(task.call) and name not in known.deployments:
+            way_out = "Make it with `agentic-prefect deploy PLAN` or `prefect deploy`."
+            yield unknown_name(place(written, "call"), "deployment", name, known.deployments, way_out)
     if task.use is not None and known.capabilities is not None and task.use not in known.capabilities:
         yield unknown_name(place(written, "use"), "capability", task.use, known.capabilities)
     if task.prompt is not None and known.prompts is not None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from agentic_prefect.models.asking import Asking
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.deployment_name import WRITTEN
 from agentic_prefect.plans.load import load_plan
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.problems import PlanProblems, Problem
@@ -15,13 +16,19 @@ from agentic_prefect.plans.validation.subject import Subject
 REQUIRED: Mapping[str, str] = {
     "agent": "description",
     "capability": "use",
+    "deployment": "call",
     "function": "call",
     "human": "description",
     "plan": "plan",
 }
 """Kind -> the field without which it means nothing."""
-OWN_FIELDS: Mapping[str, str] = {"call": "function", "use": "capability", "plan": "plan", "ask": "human"}
-"""Field -> the only kind that reads it."""
+OWN_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "call": ("function", "deployment"),
+    "use": ("capability",),
+    "plan": ("plan",),
+    "ask": ("human",),
+}
+"""Field -> the only kinds that read it."""
 REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 
 
@@ -30,19 +37,30 @@ def kind_problems(subject: Subject) -> Iterator[Problem]:
     for written, task in subject.both():
         required = REQUIRED.get(task.kind)
         if required is not None and not str(getattr(task, required) or "").strip():
-            yield Problem(f"task {task.id}", f"a task of kind {task.kind!r} needs `{required}`", _WANTED[required])
-        for field, kind in OWN_FIELDS.items():
-            if getattr(task, field) is not None and kind != task.kind and task.kind in REQUIRED:
-                hint = f"Set `kind: {kind}`, or take `{field}` out."
-                message = f"only kind {kind!r} reads `{field}`, this task is of kind {task.kind!r}"
-                yield Problem(subject.place(written, field), message, hint)
-        if task.call is not None and not REFERENCE.match(task.call):
-            message = f"{task.call!r} is no reference to a function"
-            yield Problem(subject.place(written, "call"), message, _WANTED["call"])
+            message = f"a task of kind {task.kind!r} needs `{required}`"
+            yield Problem(f"task {task.id}", message, _wanted(task.kind, required))
+        for field, kinds in OWN_FIELDS.items():
+            if getattr(task, field) is not None and task.kind not in kinds and task.kind in REQUIRED:
+                meant = "deployment" if field == "call" and not REFERENCE.match(task.call or "") else kinds[0]
+                hint = f"Set `kind: {meant}`, or take `{field}` out."
+                who = " and ".join(map(repr, kinds))
+                message = f"only {f'kind {who} reads' if len(kinds) == 1 else f'kinds {who} read'} `{field}`"
+                yield Problem(subject.place(written, field), f"{message}, this task is of kind {task.kind!r}", hint)
+        if task.call is not None and (task.kind not in REQUIRED or task.kind in OWN_FIELDS["call"]):
+            yield from _call(task, subject.place(written, "call"))
         if task.kind == "plan" and isinstance(task.plan, dict):
             yield from _sub_plan(task, task.plan)
         if task.kind == "human" and task.ask is not None:
             yield from _human(task, task.ask)
+
+
+def _call(task: AgentTask, place: str) -> Iterator[Problem]:
+    call = task.call or ""
+    if task.kind == "deployment":
+        if call.strip() and not WRITTEN.fullmatch(call):
+            yield Problem(place, f"{call!r} is no name of a deployment", _wanted("deployment", "call"))
+    elif not REFERENCE.match(call):
+        yield Problem(place, f"{call!r} is no reference to a function", _wanted(task.kind, "call"))
 
 
 def _human(task: AgentTask, ask: Asking) -> Iterator[Problem]:
@@ -82,6 +100,12 @@ def nested(place: str, problem: Problem) -> Problem:
     """A problem of a sub-plan as one of the plan it stands in."""
     path = f"{place}: {problem.path}" if problem.path else place
     return Problem(path, problem.message, problem.hint, problem.severity)
+
+
+def _wanted(kind: str, field: str) -> str:
+    if kind == "deployment" and field == "call":
+        return "Write `call: flow/deployment`, or the name alone of one that `agentic-prefect deploy` made."
+    return _WANTED[field]
 
 
 _WANTED: Mapping[str, str] = {

@@ -10,7 +10,7 @@ from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.validation.subject import Subject
 from agentic_prefect.policies.effective import BUILT_IN_RETRY
 
-TURNLESS = frozenset({"function", "human", "plan"})
+TURNLESS = frozenset({"deployment", "function", "human", "plan"})
 """Kinds that ask no model themselves."""
 
 

@@ -32,6 +32,8 @@ class Known:
     prompts: Collection[str] | None = None
     connections: Collection[str] | None = None
     """Names of connections; the plan's own need not be among them."""
+    deployments: Collection[str] | None = None
+    """As `FLOW/DEPLOYMENT`."""
     agents: Collection[str] = ()
     """Agents that the plan may use without listing them."""
     humans: bool = True

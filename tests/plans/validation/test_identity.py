@@ -88,6 +88,12 @@ CASES = [
         known=Known(checks={"spell"}),
     ),
     Case(
+        "an unknown deployment",
+        (task("a", kind="deployment", call="city"),),
+        "task a: call: there is no deployment 'run-plan/city'. Did you mean 'run-plan/cities'? Make it with",
+        known=Known(deployments={"run-plan/cities", "report/cities"}),
+    ),
+    Case(
         "an unknown prompt",
         (task("a", prompt="sumarise@1"),),
         "task a: prompt: there is no prompt 'sumarise'. Did you mean 'summarise'?",

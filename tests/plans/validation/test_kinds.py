@@ -24,7 +24,25 @@ CASES = [
     Case(
         "a forgotten kind",
         (task("a", call="m:f"),),
-        "task a: call: only kind 'function' reads `call`, this task is of kind 'agent'. Set `kind: function`",
+        "task a: call: only kinds 'function' and 'deployment' read `call`, this task is of kind 'agent'. "
+        "Set `kind: function`",
+    ),
+    Case(
+        "a forgotten kind of a deployment",
+        (task("a", call="report/city"),),
+        "task a: call: only kinds 'function' and 'deployment' read `call`, this task is of kind 'agent'. "
+        "Set `kind: deployment`",
+    ),
+    Case(
+        "a deployment without a name",
+        (task("a", kind="deployment"),),
+        "task a: a task of kind 'deployment' needs `call`. Write `call: flow/deployment`, or the name alone of one "
+        "that `agentic-prefect deploy` made.",
+    ),
+    Case(
+        "a name that no deployment has",
+        (task("a", kind="deployment", call="a/b/c"),),
+        "task a: call: 'a/b/c' is no name of a deployment. Write `call: flow/deployment`",
     ),
     Case(
         "a call that is none",

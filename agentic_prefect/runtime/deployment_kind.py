@@ -1,0 +1,218 @@
+"""The kind `deployment`: a task whose work is a run of a deployment, wherever a worker takes it up."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, StateType, WorkPool
+from prefect.context import TaskRunContext
+from prefect.exceptions import MissingContextError, ObjectNotFound
+from prefect.logging import get_run_logger
+
+from agentic_prefect.agents.calling import checked_output
+from agentic_prefect.errors import AgenticError, BudgetExceeded, ConnectionLost, ErrorCode, InvalidRequest, PlanInvalid
+from agentic_prefect.llm.ledger import Ledger
+from agentic_prefect.models.schema_echo import EchoImpossible, echo
+from agentic_prefect.plans.lineage import Lineage
+from agentic_prefect.ports import Work
+from agentic_prefect.runtime.caching import canonical_json
+from agentic_prefect.runtime.child_results import plan_result, seen, value, where
+from agentic_prefect.runtime.child_runs import ChildRuns, Order, patiently
+from agentic_prefect.runtime.deployments import Deployment, find_deployment
+from agentic_prefect.runtime.plan_kind import output_of
+from agentic_prefect.runtime.services import current_disclosure
+
+CALL_OFF_S: Final = 5.0
+"""How long it is tried to cancel a run that is no longer needed."""
+STANDING: Final = frozenset({StateType.SCHEDULED, StateType.PENDING, StateType.PAUSED})
+"""States in which nobody works on a run."""
+REFUSALS: Final = frozenset({ErrorCode.INVALID_OUTPUT, ErrorCode.VERIFICATION_FAILED})
+"""Errors of attempts whose run completed."""
+
+
+class DeploymentKind:
+    """Has the work done by a run of the deployment that the task's `call` names, and waits for it.
+
+    Args:
+        lineage: Whose finished runs may be taken over.
+        ledger_of: Out of which budget a task is paid.
+    """
+
+    def __init__(self, lineage: Lineage, ledger_of: Callable[[Work], Ledger]) -> None:
+        self._lineage, self._ledger_of = lineage, ledger_of
+        self._runs = ChildRuns()
+        self._found: dict[str, Deployment] = {}
+        self._told: set[str] = set()
+        """The pools of which it was said that no worker is there."""
+
+    async def execute(self, work: Work) -> Any:
+        """What the run puts out: a plan's output, or what the flow returned, as JSON data.
+
+        Raises:
+            PlanInvalid: There is no such deployment, or the input is no mapping.
+            InvalidRequest: The server does not accept the input.
+            SubPlanFailed: The plan ended other than completed; `CriticalError` and `BudgetExceeded` as for a sub-plan.
+            DeploymentRunFailed: The run ended other than completed and left no result; `DeploymentRunCrashed` where
+                another run goes on from it.
+            ResultUnreadable: It completed, and what it put out cannot be read here.
+            InvalidOutput: That does not have the form that the task asks for.
+        """
+        ledger = self._ledger_of(work)
+        if used_up := ledger.used_up():
+            raise BudgetExceeded(f"{used_up} No run of deployment {work.task.call!r} was made for {work.task_id!r}.")
+        deployment = await asyncio.to_thread(self._deployment_of, work)
+        making = asyncio.create_task(self._runs.begin(self._order(work, deployment)))
+        try:
+            run = await asyncio.shield(making)
+            _log().info("%s does the work of %s. %s", seen(run, deployment), work.task_id, where(run))
+            run = await self._until_it_ends(run, work, deployment)
+        except asyncio.CancelledError:
+            await self._call_off(making, work, deployment)
+            raise
+        if deployment.runs_plan:
+            result = await plan_result(run, deployment)
+            work.trail.spent(result.usage)
+            ledger.book(result.usage)
+            output = output_of(result, called=seen(run, deployment), see=where(run))
+        else:
+            output = await value(run, deployment)
+        return checked_output(output, work.output, said_by=f"The deployment {deployment.name!r}")
+
+    def fingerprint(self, work: Work) -> str:
+        """What else the output depends on: the deployment as it is by now, and thereby the plan that it runs."""
+        try:
+            deployment = self._deployment_of(work)
+        except ConnectionLost:  # the task itself waits until the server is back, and knows its runs by another key
+            return "unknown"
+        return canonical_json([str(deployment.id), deployment.version, deployment.parameters])
+
+    def _deployment_of(self, work: Work) -> Deployment:
+        """The deployment; asked for once in a run, however many items there are."""
+        name = work.task.call
+        if not name:
+            raise PlanInvalid(
+                f"Task {work.task.id!r} is of kind `deployment` and names none. Set `call: flow/deployment`."
+            )
+        if name not in self._found:
+            self._found[name] = find_deployment(name)
+        return self._found[name]
+
+    def _order(self, work: Work, deployment: Deployment) -> Order:
+        given: object = {} if work.input is None else work.input
+        if not isinstance(given, Mapping):
+            raise PlanInvalid(
+                f"The input of {work.task_id!r} must be a mapping: the parameters of deployment {deployment.name!r}. "
+                f"Got {type(given).__name__}."
+            )
+        parameters = dict(cast("Mapping[str, Any]", given))
+        _require_no_secret(work.task_id, parameters)
+        content = [self._lineage.of(work.task_id), work.task_id, self.fingerprint(work), parameters]
+        context = TaskRunContext.get()
+        return Order(
+            deployment=deployment,
+            name=f"{work.task_id}: {deployment.short_name}",
+            key=f"agentic-{hashlib.sha256(canonical_json(content).encode()).hexdigest()}",
+            parameters={"inputs": parameters} if deployment.runs_plan else parameters,
+            run_id=UUID(work.run_id),
+            task_run_id=context.task_run.id if context is not None else None,
+            tags=work.task.tags,
+            refused=sum(error.code in REFUSALS for error in (*work.failed_before, *work.history)),
+        )
+
+    async def _until_it_ends(self, run: FlowRun, work: Work, deployment: Deployment) -> FlowRun:
+        """The run in its last state. Time in which nobody works on it does not count."""
+        while run.state is not None and not run.state.is_final():
+            if run.state.type not in STANDING:
+                run = await self._runs.changed(run)
+                continue
+            why = f"{seen(run, deployment)} waits for people. {where(run)}" if run.state.is_paused() else ""
+            with work.waiting(why):
+                if run.state.is_scheduled():
+                    await self._tell_of_workers(run, deployment)
+                run = await self._runs.changed(run)
+        return run
+
+    async def _tell_of_workers(self, run: FlowRun, deployment: Deployment) -> None:
+        """Say once that nobody is there who could take the runs up."""
+        assert run.state is not None
+        pool, is_late = deployment.pool, run.state.name == "Late"
+        if (pool or deployment.name) in self._told:
+            return
+        if pool is None:
+            if is_late:
+                self._told.add(deployment.name)
+                _log().warning("%s waits for the process that serves its deployment.", seen(run, deployment))
+            return
+        state = await _state_of(pool)
+        if state is None or not (is_late or state.is_paused or state.status != "READY"):
+            return
+        self._told.add(pool)
+        _log().warning(
+            "%s waits for a worker of the pool %r%s. %s",
+            seen(run, deployment), pool,
+            ", which is paused" if state.is_paused else "",
+            f"Resume it: `prefect work-pool resume {pool}`." if state.is_paused
+            else f"Start one: `prefect worker start --pool {pool}`.",
+        )  # fmt: skip
+
+    async def _call_off(self, making: asyncio.Task[FlowRun], work: Work, deployment: Deployment) -> None:
+        """Cancel a run that is no longer needed, as far as that can be done in a moment."""
+        why = work.stop_reason() or "the attempt's time was up, or the run around it was cancelled"
+        try:
+            async with asyncio.timeout(CALL_OFF_S):
+                run = await making
+                if run.state is None or not run.state.is_final():
+                    await self._runs.cancel(run.id, f"Cancelled by {work.task_id} of plan {work.plan}: {why}.")
+                    _log().info("%s is cancelled, too.", seen(run, deployment))
+        except (TimeoutError, httpx.HTTPError, AgenticError, ObjectNotFound) as error:
+            _log().warning(
+                "A run of deployment %r for %s could not be cancelled (%s) and may go on.",
+                deployment.name, work.task_id, type(error).__name__,
+            )  # fmt: skip
+
+
+class RehearsedDeployments:
+    """Takes the place of `DeploymentKind` in a rehearsal: no run is made, and the output is made up."""
+
+    async def execute(self, work: Work) -> Any:
+        """Something of the form that the task asks for; without one, a text that says what it stands for."""
+        made_up = f"(what a run of {work.task.call} would put out)"
+        _log().info("No run of deployment %r was made in this rehearsal; the output is made up.", work.task.call)
+        if work.output is None:
+            return made_up
+        try:
+            return echo(work.output.json_schema)
+        except EchoImpossible:
+            return made_up
+
+
+def _require_no_secret(task_id: str, given: object) -> None:
+    """Parameters of runs are kept in clear on the server."""
+    if current_disclosure().redacted(given) != given:
+        raise InvalidRequest(
+            f"The input of {task_id!r} holds what looks like a key or a password, and Prefect keeps the parameters of "
+            f"runs in clear. Keep it in a block, or in the environment of the worker."
+        )
+
+
+async def _state_of(pool: str) -> WorkPool | None:
+    async def ask() -> WorkPool | None:
+        async with get_client() as client:
+            try:
+                return await client.read_work_pool(pool)
+            except ObjectNotFound:
+                return None
+
+    return await patiently(ask)
+
+
+def _log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger(__name__)

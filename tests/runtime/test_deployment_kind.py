@@ -1,0 +1,334 @@
+"""Tasks whose work is a run of a deployment, on a real Prefect server."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect import flow, get_client
+from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterId
+from prefect.flow_runs import apause_flow_run
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
+
+from agentic_prefect import RunOptions, run_plan
+from agentic_prefect.bootstrap import check
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.runtime.stop import StopSignal
+from agentic_prefect.testing import Fault, Reply, ScriptedServer
+from agentic_prefect.testing.builders import make_plan
+from tests.runtime.conftest import eventually, upstream_of
+from tests.runtime.in_process_worker import InProcessWorker
+
+pytestmark = [pytest.mark.prefect]
+
+started: list[Any] = []
+"""What the flows below were called with."""
+
+
+@flow(name="report", persist_result=True, result_serializer="json")
+async def report(city: str, mode: str = "") -> Any:
+    """Writes about a city, or does what `mode` says."""
+    started.append(city)
+    match mode:
+        case "fail" | "fail once":
+            if mode == "fail" or started.count(city) == 1:
+                raise ValueError(f"no {city} on the map")
+        case "hang":
+            await asyncio.Event().wait()
+        case "pause":
+            await apause_flow_run(timeout=600, poll_interval=1)
+        case _:
+            pass
+    return {"about": city}
+
+
+@flow(name="forgetful")
+async def forgetful() -> str:
+    """Keeps nothing of what it returns."""
+    return "gone"
+
+
+def _lose(flow: Any, flow_run: Any, state: Any) -> None:
+    Path(state.data.metadata.storage_key).unlink()
+
+
+@flow(name="loses-it", persist_result=True, result_serializer="json", on_completion=[_lose])
+async def loses_it() -> str:
+    """Returns what nobody can read afterwards."""
+    return "gone"
+
+
+def _forget_results() -> None:
+    """Remove the results of tasks, as if the process had been killed before it stored them; those of flows stay."""
+    for path in PREFECT_LOCAL_STORAGE_PATH.value().iterdir():
+        if len(path.name) == 64:
+            path.unlink()
+
+
+@pytest.fixture
+async def worker(prefect_server: str) -> AsyncIterator[InProcessWorker]:
+    """A worker on whatever it deploys."""
+    started.clear()
+    async with InProcessWorker() as working:
+        yield working
+
+
+def calls(deployment: str, given: Any = None, **fields: Any) -> Plan:
+    """A plan with one task, `work`, that runs a deployment."""
+    return make_plan({"id": "work", "kind": "deployment", "call": deployment, "input": given, **fields})
+
+
+async def test_each_item_becomes_a_run_below_its_task(worker: InProcessWorker) -> None:
+    """The outputs stand in order; each run has a readable name and the item's parameters, and the graph leads to it."""
+    name = await worker.deploy(report)
+    plan = calls(name, {"city": "{{ item }}"}, for_each=["Oslo", "Rome"], tags=["tour"])
+    result = await run_plan(plan)
+    runs = await worker.runs()
+    async with get_client() as client:
+        stand_ins = await client.read_task_runs(
+            task_run_filter=TaskRunFilter(id=TaskRunFilterId(any_=[run.parent_task_run_id or run.id for run in runs]))
+        )
+
+    assert result.output == [{"about": "Oslo"}, {"about": "Rome"}]
+    short = name.partition("/")[2]
+    assert [(run.name, run.parameters, run.tags) for run in runs] == [
+        (f"work[0]: {short}", {"city": "Oslo"}, ["tour"]),
+        (f"work[1]: {short}", {"city": "Rome"}, ["tour"]),
+    ]
+    assert [(str(each.flow_run_id), each.state_name) for each in stand_ins] == [(result.run_id, "Completed")] * 2
+    assert set().union(*map(upstream_of, stand_ins)) == {result.results[item].run_id for item in ("work[0]", "work[1]")}
+
+
+async def test_a_plan_of_ours_takes_its_inputs_and_tells_its_cost(
+    worker: InProcessWorker, openai_env: ScriptedServer
+) -> None:
+    """Its output is the task's, and its usage counts; once a budget is used up no further run is made."""
+    openai_env.answer_by_default(Reply.text("sunny"))
+    inner = make_plan(
+        {"id": "look", "description": "Weather in {{ inputs.city }}", "model": "openai/scripted"},
+        name="weather",
+        inputs={"city": {"type": "string"}, "days": {"type": "integer", "default": 3}},
+    )
+    name = await worker.deploy_plan(inner)
+    task = {
+        "id": "work",
+        "kind": "deployment",
+        "call": name,
+        "for_each": ["Oslo", "Rome", "Bern"],
+        "max_concurrency": 1,
+    }
+    plan = make_plan({**task, "input": {"city": "{{ item }}"}}, budget={"calls": 2})
+    result = await run_plan(plan)
+    runs = await worker.runs()
+
+    assert [run.parameters["inputs"] for run in runs] == [{"city": "Oslo"}, {"city": "Rome"}]
+    assert len(openai_env.requests_matching("Weather in")) == 2
+    items = [result.results[f"work[{index}]"] for index in range(3)]
+    assert [each.output for each in items] == ["sunny", "sunny", None]
+    assert [each.usage.calls for each in items] == [1, 1, 0]
+    assert result.usage.calls == 2
+    assert items[2].error is not None
+    assert (items[2].error.code, items[2].error.message) == (
+        "budget_exceeded",
+        f"The budget of plan 'plan' is 2 model calls, and 2 are spent. No run of deployment {name!r} was made for "
+        f"'work[2]'.",
+    )
+
+
+async def test_after_a_failed_run_the_next_pays_only_for_the_rest(
+    worker: InProcessWorker, openai_env: ScriptedServer
+) -> None:
+    """A new attempt is a new run, which goes on from the one that failed; what both cost is counted."""
+    openai_env.on("First", Reply.text("one"))
+    openai_env.on("Second", Fault.status(400), Reply.text("two"))
+    inner = make_plan(
+        {"id": "a", "description": "First", "model": "openai/scripted"},
+        {"id": "b", "description": "Second", "model": "openai/scripted", "depends_on": "a"},
+        name="pair",
+    )
+    name = await worker.deploy_plan(inner)
+    plan = calls(name, failure_policy={"unexpected": {"retry": 1, "base_s": 0}})
+    result = await run_plan(plan)
+    runs = sorted(await worker.runs(), key=lambda run: run.created or 0)
+
+    assert (result.output, result.results["work"].attempts) == ("two", 2)
+    assert [(run.state_name, run.parameters.get("resume")) for run in runs] == [
+        ("PartialFailure", None),
+        ("Completed", str(runs[0].id)),
+    ]
+    assert [len(openai_env.requests_matching(text)) for text in ("First", "Second")] == [1, 2]
+    assert result.usage.calls == 3
+
+
+async def test_a_run_that_was_made_is_found_again(worker: InProcessWorker, openai_env: ScriptedServer) -> None:
+    """A run of the plan that goes on from another one takes what its runs put out, and starts none anew."""
+    openai_env.on("Sum up", Fault.status(400), Reply.text("both fine"))
+    name = await worker.deploy(report)
+    plan = make_plan(
+        {"id": "work", "kind": "deployment", "call": name, "input": {"city": "Oslo", "mode": "{{ inputs.mode }}"}},
+        {"id": "end", "description": "Sum up {{ tasks.work.output }}", "model": "openai/scripted"},
+        inputs={"mode": {"type": "string", "default": ""}},
+    )
+    first = await run_plan(plan)
+    _forget_results()
+    second = await run_plan(plan, options=RunOptions(resume=first.run_id))
+    other = await run_plan(plan, {"mode": "other"}, options=RunOptions(resume=first.run_id))
+
+    assert (first.status, second.output, second.results["work"].cached) == ("partial_failure", "both fine", False)
+    assert other.successful
+    assert [run.parameters["mode"] for run in await worker.runs()] == ["", "other"]
+    assert started == ["Oslo", "Oslo"]
+
+
+async def test_a_failed_run_fails_the_attempt(worker: InProcessWorker) -> None:
+    """The error says how the run ended and where to look at it; the next attempt is a run of its own."""
+    name = await worker.deploy(report)
+    once = {"unexpected": {"retry": 1, "base_s": 0}}
+    result = await run_plan(calls(name, {"city": "Ys", "mode": "fail once"}, failure_policy=once))
+    failed = await run_plan(calls(name, {"city": "Ys", "mode": "fail"}))
+    runs = {str(run.id): run for run in await worker.runs()}
+
+    assert (result.output, result.results["work"].attempts) == ({"about": "Ys"}, 2)
+    assert sorted(run.state_name or "" for run in runs.values()) == ["Completed", "Failed", "Failed"]
+    error = failed.results["work"].error
+    assert error is not None
+    said, _, link = error.message.partition(" See ")
+    assert said == (
+        f"The run 'work: {name.partition('/')[2]}' of deployment {name!r} ended Failed: Flow run encountered an "
+        f"exception: ValueError: no Ys on the map."
+    )
+    assert runs[link.rpartition("/")[2]].state_name == "Failed"
+
+
+async def test_a_cancelled_plan_cancels_its_runs(worker: InProcessWorker, caplog: pytest.LogCaptureFixture) -> None:
+    """Runs that no worker has taken up end Cancelled with the plan; that no worker is there was said once."""
+    pool, stop = f"empty-{uuid4().hex[:8]}", StopSignal()
+    async with InProcessWorker() as nobody:
+        name = await nobody.deploy(report, pool=pool)
+        nobody.rest()
+        plan = calls(name, {"city": "{{ item }}"}, for_each=["Oslo", "Rome"])
+        with caplog.at_level(logging.INFO):
+            running = asyncio.create_task(run_plan(plan, stop=stop))
+            await eventually(lambda: _said(caplog, "waits for a worker"))
+            await eventually(lambda: _count(nobody, 2))
+            stop.request("enough")
+            result = await running
+        states = await nobody.states()
+
+    assert (result.status, states) == ("cancelled", [("work[0]", "Cancelled"), ("work[1]", "Cancelled")])
+    told = [record.getMessage() for record in caplog.records if "waits for a worker" in record.getMessage()]
+    assert len(told) == 1
+    assert told[0].endswith(f"of the pool {pool!r}. Start one: `prefect worker start --pool {pool}`.")
+
+
+async def test_an_attempt_whose_time_is_up_cancels_its_run(worker: InProcessWorker) -> None:
+    """The task times out and its run is told to end."""
+    name = await worker.deploy(report)
+    result = await run_plan(calls(name, {"city": "Oslo", "mode": "hang"}, timeout_s=1.5, retries=0))
+    ((_, state),) = await worker.states()
+
+    error = result.results["work"].error
+    assert error is not None
+    assert (error.code, error.message) == ("timeout", "No result within 1.5 s (attempt 1).")
+    assert state == "Cancelling"
+
+
+async def test_a_run_that_waits_for_people_is_waited_for(
+    worker: InProcessWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While it is paused the attempt's time stands still, and the log says where to answer."""
+    name = await worker.deploy(report)
+    with caplog.at_level(logging.INFO):
+        running = asyncio.create_task(run_plan(calls(name, {"city": "Oslo", "mode": "pause"}, timeout_s=20)))
+        await eventually(lambda: _said(caplog, "waits for people"))
+        (run,) = await worker.runs()
+        async with get_client() as client:
+            await client.resume_flow_run(run.id)
+        result = await running
+
+    assert result.output == {"about": "Oslo"}
+    assert any(str(run.id) in said for said in await _said(caplog, "waits for people") or ())
+
+
+async def test_what_was_not_kept_cannot_be_read(worker: InProcessWorker) -> None:
+    """The error of a flow that keeps no result says how it would."""
+    name = await worker.deploy(forgetful)
+    result = await run_plan(calls(name))
+
+    error = result.results["work"].error
+    assert error is not None
+    short = name.partition("/")[2]
+    assert error.message.startswith(
+        f"The run 'work: {short}' of deployment {name!r} completed, and what it returned was not kept. Give its flow "
+        f"`persist_result=True` and let it return JSON data."
+    )
+
+
+async def test_results_must_be_where_the_plan_can_read_them(worker: InProcessWorker) -> None:
+    """A result that is gone, or lies on another machine, is said to be unreachable, and how it would be reached."""
+    name = await worker.deploy(loses_it)
+    result = await run_plan(calls(name))
+
+    error = result.results["work"].error
+    assert error is not None
+    assert "completed, and what it put out cannot be read here (" in error.message
+    assert "a storage block (PREFECT_DEFAULT_RESULT_STORAGE_BLOCK) or a shared folder" in error.message
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"town": "Oslo"}, "The server takes no run of deployment"),
+        ({"city": "sk-scripted"}, "The input of 'work' holds what looks like a key or a password"),
+        (["Oslo"], "The input of 'work' must be a mapping: the parameters of deployment"),
+    ],
+    ids=["refused", "secret", "list"],
+)
+async def test_an_input_that_does_not_fit_makes_no_run(
+    given: Any, said: str, worker: InProcessWorker, openai_env: ScriptedServer
+) -> None:
+    """What the server refuses, what would be kept in clear, and what is no parameters."""
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    name = await worker.deploy(report, parameter_openapi_schema=schema, enforce_parameter_schema=True)
+    result = await run_plan(calls(name, given))
+
+    error = result.results["work"].error
+    assert error is not None
+    assert said in error.message
+    assert await worker.runs() == []
+
+
+async def test_a_deployment_that_is_not_there_is_told_before_anything_is_paid(worker: InProcessWorker) -> None:
+    """The doors' check names the one that was meant; so does the task, when nobody checked."""
+    name = await worker.deploy(report)
+    (problem,) = check(calls(f"{name[:-1]}_"))
+    result = await run_plan(calls(f"{name[:-1]}_"))
+
+    assert check(calls(name)) == ()
+    assert str(problem).startswith(f"task work: call: there is no deployment '{name[:-1]}_'. Did you mean {name!r}?")
+    error = result.results["work"].error
+    assert error is not None
+    assert error.message.startswith(f"There is no deployment '{name[:-1]}_'. Did you mean {name!r}?")
+
+
+async def test_a_rehearsal_makes_no_run(worker: InProcessWorker) -> None:
+    """The output is made up from the schema, or a text that says what it stands for."""
+    name = await worker.deploy(report)
+    shape = {"type": "object", "properties": {"about": {"type": "string", "enum": ["Oslo"]}}, "required": ["about"]}
+    shaped = await run_plan(calls(name, {"city": "Rome"}, output=shape), options=RunOptions(rehearse=True))
+    plain = await run_plan(calls(name), options=RunOptions(rehearse=True))
+
+    assert shaped.output == {"about": "Oslo"}
+    assert plain.output == f"(what a run of {name} would put out)"
+    assert await worker.runs() == []
+
+
+async def _said(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if text in record.getMessage()]
+
+
+async def _count(worker: InProcessWorker, count: int) -> bool:
+    return len(await worker.runs()) == count
