@@ -21,6 +21,7 @@ from agentic_prefect.policies.failure import TryAgain, most_retries
 from agentic_prefect.runtime.boundary import attempt
 from agentic_prefect.runtime.caching import FixedKey
 from agentic_prefect.runtime.job import Job
+from agentic_prefect.runtime.local_results import whole_files_of_run
 from agentic_prefect.runtime.redacted_logs import redact_logs_of_runs
 from agentic_prefect.runtime.states import result_of
 
@@ -158,7 +159,7 @@ def _configured(job: Job, label: str, tags: Sequence[str]) -> Task[..., Any]:
     configured.on_running_hooks = [agentic_on_running]
     configured.on_completion_hooks = configured.on_failure_hooks = [agentic_on_end]
     if job.key is not None:
-        configured.cache_policy = FixedKey(value=job.key)
+        configured.cache_policy, configured.result_storage = FixedKey(value=job.key), whole_files_of_run()
         # Where nothing can have been kept Prefect need not look, which in a bucket takes longer than all the rest.
         configured.refresh_cache = job.is_new or None
     return configured

@@ -41,7 +41,7 @@ class StoredCalls:
 
     def __init__(self, key: str | None, *, look: bool) -> None:
         self._key, self._look = key, look
-        self._series = uuid4().hex
+        self._series = ""
         self._answers: list[KeptAnswer] = []
         self._left: list[KeptAnswer] = []
         """Those that the attempt under way has not taken over."""
@@ -74,7 +74,7 @@ class StoredCalls:
     async def forget(self) -> None:
         """Let no attempt and no run take over what was answered so far."""
         is_written = self._written > 0
-        self._answers, self._left, self._written, self._series = [], [], 0, uuid4().hex
+        self._answers, self._left, self._written, self._series = [], [], 0, ""
         if is_written:
             await self._write(1, None)
 
@@ -95,6 +95,7 @@ class StoredCalls:
         store = self._store()
         if store is None:
             return
+        self._series = self._series or uuid4().hex
         record = _Record(series=self._series, answer=answer).model_dump(mode="json")
         (trouble,) = await asyncio.gather(store.awrite(record, self._place(number)), return_exceptions=True)
         if isinstance(trouble, Exception):

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.context import FlowRunContext
+from prefect.context import AsyncClientContext, FlowRunContext
 from prefect.utilities.annotations import quote
 from pydantic_core import to_jsonable_python
 
@@ -29,6 +29,7 @@ from agentic_prefect.plans.progress import Blueprint
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.agent_task import install_log_filter
 from agentic_prefect.runtime.links import run_url
+from agentic_prefect.runtime.local_results import default_storage
 from agentic_prefect.runtime.plan_run import PlanRun, WrittenPlan
 from agentic_prefect.runtime.previous import looks_back, previous_run
 from agentic_prefect.runtime.services import Services, current_disclosure, current_services
@@ -157,8 +158,12 @@ async def start(
     named.serialize_parameters = _without_secrets
     content = plan.model_dump(mode="json", exclude_unset=True)
     about = record.model_dump(mode="json", exclude_defaults=True)
-    # Prefect looks through a plan for the results of tasks unless it is told that there are none.
-    return await cast("Awaitable[State[PlanResult]]", named(quote(content), dict(inputs), about, return_state=True))
+    # The flow takes over this client; to make one takes as long as some tasks.
+    async with AsyncClientContext.get_or_create():
+        if FlowRunContext.get() is None:
+            named.result_storage = await default_storage()
+        # Prefect looks through a plan for the results of tasks unless it is told that there are none.
+        return await cast("Awaitable[State[PlanResult]]", named(quote(content), dict(inputs), about, return_state=True))
 
 
 def _is_new(flow_run: FlowRun, record: RunRecord) -> bool:

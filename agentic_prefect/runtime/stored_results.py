@@ -12,6 +12,8 @@ from typing import Final
 from prefect.filesystems import LocalFileSystem
 from prefect.results import aget_default_result_storage
 
+from agentic_prefect.runtime.local_results import HALF_WRITTEN
+
 _RESULT: Final = re.compile(rb'(?:^|"result":")\{\\?"__class__\\?": \\?"agentic_prefect\.models\.')
 _CALL: Final = re.compile(r"[0-9a-f]{64}-call-\d+")
 _HEAD_BYTES: Final = 8192
@@ -62,7 +64,7 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _is_ours(entry: os.DirEntry[str]) -> bool:
-    if _CALL.fullmatch(entry.name):
+    if _CALL.fullmatch(entry.name) or HALF_WRITTEN.fullmatch(entry.name):
         return True
     with open(entry.path, "rb") as file:
         return _RESULT.search(file.read(_HEAD_BYTES)) is not None

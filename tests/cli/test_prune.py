@@ -93,6 +93,7 @@ def test_old_results_are_removed_and_new_ones_and_those_of_others_stay(
         assert cli("run", counting, "--model", "openai/scripted", "-q").code == 0
         asyncio.run(another())
         (folder / "notes.txt").write_text("mine")
+        (folder / f".{'ab' * 32}.{'cd' * 16}").write_text('{"met')  # of a process that died while it wrote
         age(folder, 40)
         before = {path.name for path in folder.iterdir()}
         cli("run", plan_file, "--model", "openai/scripted", "-q")
@@ -101,8 +102,8 @@ def test_old_results_are_removed_and_new_ones_and_those_of_others_stay(
         left = {path.name for path in folder.iterdir()}
 
     assert done.code == 0, done.err
-    assert done.out.startswith("Removed 3 results (")
-    assert (len(before), len(left - new), new <= left) == (5, 2, True)
+    assert done.out.startswith("Removed 4 results (")
+    assert (len(before), len(left - new), new <= left) == (6, 2, True)
 
 
 def test_old_artifacts_and_history_are_removed(cli: Command, history: SqlHistory) -> None:
