@@ -4,7 +4,7 @@ import string
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentic_prefect.errors import ErrorCode
@@ -144,3 +144,19 @@ def test_models() -> None:
     assert [each.message for each in (clean, clean.cause, *clean.history)] == [f"token {MASK}, number {MASK}"] * 3
     assert (clean.type, clean.context.task_id) == ("E12345678", "t12345678")
     assert clean.context.frames == (f"/home/{MASK}/a.py:1 in f",)
+
+
+PIECES = (
+    *("token", "password", "api_key", "secret", "bearer", "Authorization", "cookie", "provided", "settings.api_key"),
+    *("://", "sk-", "sk_live_", "eyJ", "hunter2hunter2", "abc", "A1b2C3d4E5f6G7h8I9j0", "0"),
+    *(":", "=", " ", ".", "\n", '"', "'", "\\", "$", "<", "@", "\0"),
+)
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), max_size=6))
+@example(["token", ":$password=hunter2hunter2"])
+def test_data_is_redacted_text_by_text(texts: list[str]) -> None:
+    """Whatever stands beside a text changes nothing about it."""
+    redactor = Redactor(known=lambda: ("hunter2hunter2-known",))
+
+    assert redactor.value({"deep": [texts]}) == {"deep": [[redactor.text(text) for text in texts]]}
