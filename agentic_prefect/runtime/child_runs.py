@@ -2,10 +2,9 @@
 
 import asyncio
 import itertools
-import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import httpx
@@ -24,6 +23,7 @@ from prefect.tasks import Task
 
 from agentic_prefect.errors import InvalidRequest, PlanInvalid
 from agentic_prefect.runtime.deployments import Deployment
+from agentic_prefect.runtime.patience import patiently
 
 FIRST_LOOK_S: Final = 0.25
 """How soon the server is asked how the runs are that somebody waits for; all of a plan's together."""
@@ -31,17 +31,14 @@ LOOK_S: Final = 2.0
 """How often it is asked in the end, when nothing has changed for a while; for each page of runs."""
 PAGE: Final = 200
 """How many runs the server tells of at once."""
-LONGEST_WAIT_S: Final = 30.0
-"""How long it is waited at most before a server that was away is asked again."""
 LOST: Final = frozenset({StateType.FAILED, StateType.CRASHED, StateType.CANCELLED, StateType.CANCELLING})
 """States of runs from which nothing is to be expected any more."""
-_AWAY: Final = frozenset({408, 429, 500, 502, 503, 504})
 _KEYS: Final = 20
 """How many runs of the same work are looked for at once."""
+DEEPEST: Final = 5
+"""How many runs may lie above one that makes runs of deployments."""
 MOST_SAID: Final = 2000
 """Characters of a refusal that are kept."""
-_log = logging.getLogger(__name__)
-AnyT = TypeVar("AnyT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +60,6 @@ class Order:
     """How many completed runs of this work put out what was not accepted."""
 
 
-async def patiently(ask: Callable[[], Awaitable[AnyT]]) -> AnyT:
-    """What the server answers; while it is away it is asked again and again.
-
-    Raises:
-        httpx.HTTPStatusError: It refuses.
-    """
-    for pause in itertools.count():
-        try:
-            return await ask()
-        except httpx.TransportError as error:
-            why: Exception = error
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code not in _AWAY:
-                raise
-            why = error
-        if pause == 0:
-            _log.warning("The Prefect server does not answer (%s); it is asked again.", type(why).__name__)
-        await asyncio.sleep(min(2.0 ** min(pause, 10) * FIRST_LOOK_S, LONGEST_WAIT_S))
-    raise AssertionError("the loop has no end")
-
-
 class ChildRuns:
     """The runs of deployments that belong to one run of a plan."""
 
@@ -93,6 +69,22 @@ class ChildRuns:
         self._awaited: dict[UUID, tuple[UUID | None, asyncio.Future[FlowRun]]] = {}
         """The runs that somebody waits for -> the state that is known, and where the next one goes."""
         self._watcher: asyncio.Task[None] | None = None
+        self._levels: int | None = None
+
+    async def require_shallow(self, run_id: UUID) -> None:
+        """Make sure that runs of deployments are not nested without end; asked once.
+
+        Raises:
+            PlanInvalid: `DEEPEST` runs lie above the one that is about to make another.
+        """
+        async with self._one_begins:
+            if self._levels is None:
+                self._levels = await patiently(lambda: _levels_above(run_id))
+        if self._levels >= DEEPEST:
+            raise PlanInvalid(
+                f"{self._levels} runs lie above this one, and it is to make another. A deployment whose plan runs it "
+                f"again would never come to an end; runs may be nested {DEEPEST} deep."
+            )
 
     async def begin(self, order: Order) -> FlowRun:
         """The run that does the work: one that an earlier process made for it, else a new one.
@@ -114,7 +106,7 @@ class ChildRuns:
                     if run is None:
                         return await self._make(order, number, resume=lost)
                     if _state_type(run) in LOST:
-                        lost = str(run.id)
+                        lost = str(run.id) if run.run_count else lost
                     elif _state_type(run) is StateType.COMPLETED and refused:
                         refused -= 1
                     else:
@@ -195,6 +187,18 @@ def _key(order: Order, number: int) -> str:
 
 def _state_type(run: FlowRun) -> StateType | None:
     return run.state.type if run.state is not None else None
+
+
+async def _levels_above(run_id: UUID) -> int:
+    """How many runs a run is part of, one within the other; no more than `DEEPEST` are counted."""
+    async with get_client() as client:
+        for levels in range(DEEPEST):
+            parent = (await client.read_flow_run(run_id)).parent_task_run_id
+            above = (await client.read_task_run(parent)).flow_run_id if parent is not None else None
+            if above is None:
+                return levels
+            run_id = above
+    return DEEPEST
 
 
 async def _made_before(order: Order, numbers: Iterable[int]) -> dict[str, FlowRun]:

@@ -22,8 +22,9 @@ from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.ports import Work
 from agentic_prefect.runtime.caching import canonical_json
 from agentic_prefect.runtime.child_results import plan_result, seen, value, where
-from agentic_prefect.runtime.child_runs import ChildRuns, Order, patiently
+from agentic_prefect.runtime.child_runs import ChildRuns, Order
 from agentic_prefect.runtime.deployments import Deployment, find_deployment
+from agentic_prefect.runtime.patience import patiently
 from agentic_prefect.runtime.plan_kind import output_of
 from agentic_prefect.runtime.services import current_disclosure
 
@@ -48,7 +49,7 @@ class DeploymentKind:
         self._runs = ChildRuns()
         self._found: dict[str, Deployment] = {}
         self._told: set[str] = set()
-        """The pools of which it was said that no worker is there."""
+        """The pools of which it was said that their workers are waited for."""
 
     async def execute(self, work: Work) -> Any:
         """What the run puts out: a plan's output, or what the flow returned, as JSON data.
@@ -66,6 +67,7 @@ class DeploymentKind:
         if used_up := ledger.used_up():
             raise BudgetExceeded(f"{used_up} No run of deployment {work.task.call!r} was made for {work.task_id!r}.")
         deployment = await asyncio.to_thread(self._deployment_of, work)
+        await self._runs.require_shallow(UUID(work.run_id))
         making = asyncio.create_task(self._runs.begin(self._order(work, deployment)))
         try:
             run = await asyncio.shield(making)
@@ -152,13 +154,13 @@ class DeploymentKind:
         if state is None or not (is_late or state.is_paused or state.status != "READY"):
             return
         self._told.add(pool)
-        _log().warning(
-            "%s waits for a worker of the pool %r%s. %s",
-            seen(run, deployment), pool,
-            ", which is paused" if state.is_paused else "",
-            f"Resume it: `prefect work-pool resume {pool}`." if state.is_paused
-            else f"Start one: `prefect worker start --pool {pool}`.",
-        )  # fmt: skip
+        if state.is_paused:
+            hint = f"The pool is paused: `prefect work-pool resume {pool}`."
+        elif state.status == "READY":
+            hint = "Those that are there have enough to do, or look at other queues."
+        else:
+            hint = f"None is there: `prefect worker start --pool {pool}`."
+        _log().warning("%s waits for a worker of the pool %r. %s", seen(run, deployment), pool, hint)
 
     async def _call_off(self, making: asyncio.Task[FlowRun], work: Work, deployment: Deployment) -> None:
         """Cancel a run that is no longer needed, as far as that can be done in a moment."""

@@ -70,8 +70,12 @@ class InProcessWorker:
         runs = await self.runs()
         return [(run.name.partition(":")[0], (run.state.name if run.state else None) or "") for run in runs]
 
-    async def __aenter__(self) -> "InProcessWorker":
+    def begin(self) -> None:
+        """Take up runs from here on."""
         self._loop = asyncio.create_task(self._work())
+
+    async def __aenter__(self) -> "InProcessWorker":
+        self.begin()
         return self
 
     async def __aexit__(self, *_: object) -> None:

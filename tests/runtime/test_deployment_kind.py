@@ -8,14 +8,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from prefect import flow, get_client
+from prefect import flow, get_client, task
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterId
+from prefect.flow_engine import run_flow_async
 from prefect.flow_runs import apause_flow_run
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
 from agentic_prefect import RunOptions, run_plan
-from agentic_prefect.bootstrap import check
+from agentic_prefect.bootstrap import check, services
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.runtime.plan_flow import plan_flow, result_in
+from agentic_prefect.runtime.services import use
 from agentic_prefect.runtime.stop import StopSignal
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
 from agentic_prefect.testing.builders import make_plan
@@ -49,6 +52,11 @@ async def report(city: str, mode: str = "") -> Any:
 async def forgetful() -> str:
     """Keeps nothing of what it returns."""
     return "gone"
+
+
+@task
+def report_task() -> None:
+    """Stands for a run below another one."""
 
 
 def _lose(flow: Any, flow_run: Any, state: Any) -> None:
@@ -203,7 +211,7 @@ async def test_a_failed_run_fails_the_attempt(worker: InProcessWorker) -> None:
     assert runs[link.rpartition("/")[2]].state_name == "Failed"
 
 
-async def test_a_cancelled_plan_cancels_its_runs(worker: InProcessWorker, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_cancelled_plan_cancels_its_runs(caplog: pytest.LogCaptureFixture) -> None:
     """Runs that no worker has taken up end Cancelled with the plan; that no worker is there was said once."""
     pool, stop = f"empty-{uuid4().hex[:8]}", StopSignal()
     async with InProcessWorker() as nobody:
@@ -221,7 +229,50 @@ async def test_a_cancelled_plan_cancels_its_runs(worker: InProcessWorker, caplog
     assert (result.status, states) == ("cancelled", [("work[0]", "Cancelled"), ("work[1]", "Cancelled")])
     told = [record.getMessage() for record in caplog.records if "waits for a worker" in record.getMessage()]
     assert len(told) == 1
-    assert told[0].endswith(f"of the pool {pool!r}. Start one: `prefect worker start --pool {pool}`.")
+    assert told[0].endswith(f"of the pool {pool!r}. None is there: `prefect worker start --pool {pool}`.")
+
+
+async def test_what_was_cancelled_in_the_queue_is_done_by_a_later_run(openai_env: ScriptedServer) -> None:
+    """Nothing can be taken over from a run that never began; going on makes another."""
+    openai_env.answer_by_default(Reply.text("done"))
+    stop = StopSignal()
+    async with InProcessWorker() as busy:
+        busy.rest()
+        inner = make_plan({"id": "a", "description": "First", "model": "openai/scripted"}, name="inner")
+        plan = calls(await busy.deploy_plan(inner))
+        running = asyncio.create_task(run_plan(plan, stop=stop))
+        await eventually(lambda: _count(busy, 1))
+        stop.request("enough")
+        first = await running
+        busy.begin()
+        second = await run_plan(plan, options=RunOptions(resume=first.run_id))
+        runs = await busy.runs()
+
+    assert (first.status, second.output) == ("cancelled", "done")
+    assert sorted((run.state_name, run.parameters.get("resume")) for run in runs) == [
+        ("Cancelled", None),
+        ("Completed", None),
+    ]
+
+
+async def test_runs_are_not_nested_without_end(worker: InProcessWorker) -> None:
+    """A run with five others above it makes none."""
+    name = await worker.deploy(report)
+    plan = calls(name, {"city": "Oslo"})
+    async with get_client() as client:
+        run = await client.create_flow_run(plan_flow)
+        for level in range(5):
+            task_run = await client.create_task_run(report_task, run.id, dynamic_key=str(level))
+            run = await client.create_flow_run(plan_flow, parent_task_run_id=task_run.id)
+    use(services())
+    state: Any = await run_flow_async(
+        plan_flow, flow_run=run, parameters={"plan": plan.model_dump(exclude_unset=True)}, return_type="state"
+    )
+    error = (await result_in(state)).results["work"].error
+
+    assert error is not None
+    assert error.message.startswith("5 runs lie above this one, and it is to make another.")
+    assert await worker.runs() == []
 
 
 async def test_an_attempt_whose_time_is_up_cancels_its_run(worker: InProcessWorker) -> None:
