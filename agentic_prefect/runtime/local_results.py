@@ -30,7 +30,7 @@ class WholeFiles(LocalFileSystem):
         """The place of a file, without a look at the disk where its name alone says that it lies in the folder."""
         base = _resolved(self.basepath or ".")
         name = path.removeprefix(f"{base}{os.sep}")
-        if not name or os.sep in name or name in (os.curdir, os.pardir) or name.startswith("~"):
+        if os.sep in name or name in (os.curdir, os.pardir) or name.startswith("~"):
             return super()._resolve_path(path)
         return base / name
 

@@ -4,14 +4,15 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.context import AsyncClientContext, FlowRunContext
+from prefect.context import AsyncClientContext, FlowRunContext, SyncClientContext
 from prefect.utilities.annotations import quote
 from pydantic_core import to_jsonable_python
 
@@ -158,12 +159,19 @@ async def start(
     named.serialize_parameters = _without_secrets
     content = plan.model_dump(mode="json", exclude_unset=True)
     about = record.model_dump(mode="json", exclude_defaults=True)
-    # The flow takes over this client; to make one takes as long as some tasks.
-    async with AsyncClientContext.get_or_create():
+    async with _clients():
         if FlowRunContext.get() is None:
             named.result_storage = await default_storage()
         # Prefect looks through a plan for the results of tasks unless it is told that there are none.
         return await cast("Awaitable[State[PlanResult]]", named(quote(content), dict(inputs), about, return_state=True))
+
+
+@asynccontextmanager
+async def _clients() -> AsyncGenerator[None]:
+    """Clients that the flow takes over: it would make three, and to make one takes as long as two tasks."""
+    async with AsyncClientContext.get_or_create():
+        with SyncClientContext.get_or_create():
+            yield
 
 
 def _is_new(flow_run: FlowRun, record: RunRecord) -> bool:
