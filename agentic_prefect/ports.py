@@ -25,6 +25,20 @@ class TaskKind(Protocol):
         ...
 
 
+class FunctionRunner(Protocol):
+    """A place away from this process where functions run."""
+
+    def call(self, work: Work) -> Awaitable[Any]:
+        """What the function that `work.task.call` names returns for `work.input`, as JSON data.
+
+        Cancelled, it stops the function where that can be done.
+
+        Raises:
+            Exception: Whatever the function raises, or an `AgenticError` that tells of it.
+        """
+        ...
+
+
 @runtime_checkable
 class Verifier(Protocol):
     """Looks at an output before it counts."""

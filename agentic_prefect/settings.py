@@ -13,12 +13,13 @@ from prefect.settings.base import PrefectBaseSettings, build_settings_config
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import InitSettingsSource, NoDecode, SettingsConfigDict
 
+from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.error import ErrorDetail
 from agentic_prefect.models.policy import FailureAction, FailurePolicy, RetryConfig
 from agentic_prefect.plans.edges import fallbacks_of
 from agentic_prefect.plans.given_policy import given_policy, policy_value
-from agentic_prefect.plans.names import listing
+from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.problems import PlanProblems, Problem
 from agentic_prefect.policies.own_patterns import own_patterns
 
@@ -37,6 +38,11 @@ class AgenticSettings(PrefectBaseSettings):
     allowed_packages: tuple[str, ...] = Field(
         default=("agentic_prefect.examples",),
         description="Packages whose functions and models a plan may name.",
+    )
+    functions_on: str = Field(
+        default="threads",
+        description="Where plain functions run: threads, processes, dask, dask:ADDRESS, ray, ray:ADDRESS, or a task "
+        "runner as package.module:name.",
     )
     prompts: tuple[Path, ...] = Field(default=(), description="Folders with prompt templates, the last one first.")
     prompt_environment: str = Field(
@@ -116,10 +122,27 @@ class AgenticSettings(PrefectBaseSettings):
         own_patterns(patterns)
         return patterns
 
+    @field_validator("functions_on")
+    @classmethod
+    def _is_a_place(cls, value: str) -> str:
+        kind, colon, rest = value.partition(":")
+        is_address = kind in ("dask", "ray") and bool(rest)
+        is_reference = kind not in _PLACES_OF_FUNCTIONS and all(map(str.isidentifier, [*kind.split("."), rest]))
+        if is_address or is_reference or (kind in _PLACES_OF_FUNCTIONS and not colon):
+            return value
+        raise PlanInvalid(
+            f"functions_on is {value!r}, and functions run on: {listing(_PLACES_OF_FUNCTIONS)}, dask:ADDRESS, "
+            f"ray:ADDRESS, or a Prefect task runner named as package.module:name. "
+            f"{did_you_mean(value, _PLACES_OF_FUNCTIONS)}".strip()
+        )
+
     def policy(self) -> PolicyFields:
         """The part that takes part in the nearest-wins order of policies."""
         given = {name: value for name in PolicyFields.model_fields if (value := getattr(self, name)) is not None}
         return PolicyFields(**given)
+
+
+_PLACES_OF_FUNCTIONS = ("threads", "processes", "dask", "ray")
 
 
 def user_name() -> str:

@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from agentic_prefect.agents.arguments import arguments_for
 from agentic_prefect.agents.calling import called, checked_output
-from agentic_prefect.agents.importing import import_object
+from agentic_prefect.agents.plain_call import function_named
 from agentic_prefect.errors import PlanInvalid
-from agentic_prefect.ports import Work
+from agentic_prefect.ports import FunctionRunner, Work
 
 
 class FunctionKind:
@@ -16,13 +16,14 @@ class FunctionKind:
 
     Args:
         allowed_packages: The packages whose functions a plan may call.
+        runner: What runs functions that are not async; `None` runs them in a thread of this process.
     """
 
-    def __init__(self, allowed_packages: Sequence[str]) -> None:
-        self._allowed_packages = tuple(allowed_packages)
+    def __init__(self, allowed_packages: Sequence[str], runner: FunctionRunner | None = None) -> None:
+        self._allowed_packages, self._runner = tuple(allowed_packages), runner
 
     async def execute(self, work: Work) -> Any:
-        """What the function returns, as JSON data. A function that is not async runs in a thread.
+        """What the function returns, as JSON data. An async function runs here, any other where the runner runs it.
 
         Raises:
             PlanInvalid: There is no such function, or it may not be called.
@@ -32,7 +33,10 @@ class FunctionKind:
         """
         function = self._function_of(work)
         positional, by_name = arguments_for(function, work.input)
-        output = await called(function, *positional, **by_name)
+        if self._runner is None or inspect.iscoroutinefunction(function):
+            output = await called(function, *positional, **by_name)
+        else:
+            output = await self._runner.call(work)
         return checked_output(output, work.output, said_by=f"The function {work.task.call!r}")
 
     def fingerprint(self, work: Work) -> str:
@@ -47,9 +51,4 @@ class FunctionKind:
             raise PlanInvalid(
                 f"Task {work.task.id!r} is of kind `function` and names none. Set `call: package.module:name`."
             )
-        function = import_object(work.task.call, self._allowed_packages)
-        if not callable(function):
-            raise PlanInvalid(
-                f"{work.task.call!r} is {type(function).__name__!r} and cannot be called. Name a function."
-            )
-        return cast("Callable[..., Any]", function)
+        return function_named(work.task.call, self._allowed_packages)

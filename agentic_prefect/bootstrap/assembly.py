@@ -15,6 +15,7 @@ from agentic_prefect.agents.agent_kind import AgentKind
 from agentic_prefect.agents.function_kind import FunctionKind
 from agentic_prefect.agents.human_kind import HumanKind
 from agentic_prefect.agents.importing import import_class
+from agentic_prefect.bootstrap.functions import functions_elsewhere
 from agentic_prefect.bootstrap.history import history_observer
 from agentic_prefect.bootstrap.model_access import Ledgers, ModelAccess, PaidRunner
 from agentic_prefect.bootstrap.options import RunOptions
@@ -66,6 +67,7 @@ class Assembly:
             Redactor(own_patterns(self.settings.redact), lambda: self.models.secrets),
             self.options.error_detail or self.settings.error_detail,
         )
+        self.functions = functions_elsewhere(self.settings)
         self._ledgers = Ledgers()
         self._spans = spans_of(self.settings)
         self._stop = stop or StopSignal()
@@ -122,7 +124,7 @@ class Assembly:
         kinds: dict[str, TaskKind] = {
             **installed_kinds(),
             "agent": AgentKind(self.builder, runner, self.options.runners),
-            "function": FunctionKind(self.settings.allowed_packages),
+            "function": FunctionKind(self.settings.allowed_packages, self.functions),
             "human": HumanKind(),
             "plan": PlanKind(self.find_plan, info.lineage),
             "deployment": self._deployment_kind(info),
@@ -211,6 +213,8 @@ class Assembly:
 
     async def aclose(self) -> None:
         """Close what is held open."""
+        if self.functions is not None:
+            await self.functions.aclose()
         await self.models.aclose()
         if self._spans is not None:
             await asyncio.to_thread(flush_spans)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from agentic_prefect.bootstrap.assembly import Assembly
+from agentic_prefect.bootstrap.functions import functions_elsewhere, unusable
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import AgenticError, PlanInvalid
 from agentic_prefect.models.plan import Plan
@@ -23,6 +24,7 @@ from agentic_prefect.plugins.kinds import installed_kinds
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.deployments import known_deployments
 from agentic_prefect.runtime.work import Place, job_for
+from agentic_prefect.settings import AgenticSettings
 
 KINDS = frozenset({"agent", "deployment", "function", "human", "plan"})
 """The kinds of tasks that come with the package."""
@@ -51,7 +53,8 @@ def _deployments_of(plan: Plan) -> frozenset[str]:
 
 def check(plan: Plan, options: RunOptions | None = None) -> tuple[Problem, ...]:
     """Everything that is wrong with a plan, or doubtful, at once."""
-    return validate_plan(plan, known=known(plan, options), run=(options or RunOptions()).policy)
+    problems = validate_plan(plan, known=known(plan, options), run=(options or RunOptions()).policy)
+    return (*problems, *unusable(plan, functions_elsewhere(AgenticSettings())))
 
 
 def default_model_name(plan: Plan, options: RunOptions | None = None) -> str | None:

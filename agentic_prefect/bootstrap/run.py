@@ -6,6 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from agentic_prefect.blocks.named import with_profiles
 from agentic_prefect.bootstrap.assembly import Assembly
+from agentic_prefect.bootstrap.functions import require_usable
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.bootstrap.recorded import record_for
 from agentic_prefect.errors import WrongTaskType
@@ -45,6 +46,7 @@ async def run_plan(
     _require_plan(plan)
     plan = await asyncio.to_thread(with_profiles, plan)
     assembly = Assembly(options, stop=stop)
+    require_usable(plan, assembly.functions)
     use(assembly.services)
     warming = asyncio.create_task(asyncio.to_thread(assembly.warm_up, plan))
     try:
@@ -68,6 +70,7 @@ async def run_plan_here(
     _require_plan(plan)
     plan = await asyncio.to_thread(with_profiles, plan)
     assembly = Assembly(options)
+    require_usable(plan, assembly.functions)
     use(assembly.services)
     try:
         record = await record_for(plan, assembly.options)

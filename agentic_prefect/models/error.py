@@ -1,8 +1,9 @@
 """A failure as data: what went wrong, where, when, and what may be done about it."""
 
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -11,11 +12,33 @@ from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.prompt import PromptRecord
 from agentic_prefect.models.usage import Usage
 
+ErrorT = TypeVar("ErrorT", bound=BaseException)
+
 ErrorDetail = Literal["none", "summary", "full"]
 """How much of an error is kept and shown: code and type, the message besides, or everything."""
 
 MAX_FRAMES = 10
 """How many frames of a traceback an error keeps."""
+
+
+_FRAMES = "_agentic_frames"
+"""The attribute of an exception that came from another process, which has no traceback."""
+
+
+def frames_of(error: BaseException) -> tuple[str, ...]:
+    """The innermost places that an exception passed, the last one where it was raised."""
+    given: object = getattr(error, _FRAMES, None)
+    if isinstance(given, tuple):
+        return cast("tuple[str, ...]", given)
+    entries = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
+    return tuple(f"{entry.filename}:{entry.lineno} in {entry.name}" for entry in entries)
+
+
+def with_frames(error: ErrorT, frames: tuple[str, ...]) -> ErrorT:
+    """The exception, with the places that it passed in another process."""
+    with suppress(AttributeError):  # one with `__slots__` does without
+        setattr(error, _FRAMES, frames)
+    return error
 
 
 class ErrorContext(Frozen):
@@ -71,10 +94,7 @@ class TaskError(Frozen):
             now: The time of the failure.
             context: What is known about the place.
         """
-        frames = tuple(
-            f"{frame.filename}:{frame.lineno} in {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
-        )
+        frames = frames_of(error)
         verdict = getattr(error, "retryable", None)
         cause = error.__cause__
         return cls(

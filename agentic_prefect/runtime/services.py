@@ -82,8 +82,19 @@ def use(services: Services) -> None:
     _current.set(services)
 
 
+_disclosure: ContextVar[Disclosure | None] = ContextVar("agentic_prefect_disclosure", default=None)
+
+
+def disclose(disclosure: Disclosure) -> None:
+    """Have `disclosure` hold in this context, where there are no services: in another process than the run's."""
+    _disclosure.set(disclosure)
+
+
 def current_disclosure() -> Disclosure:
     """What may be kept and shown in this context; the built-in rules where nothing is set up."""
+    alone = _disclosure.get()
+    if alone is not None:
+        return alone
     services = _current.get()
     return services.disclosure if services is not None else Disclosure()
 

@@ -61,6 +61,9 @@ PLACES: Final[dict[str, frozenset[str]]] = {
     "sqlalchemy": frozenset({"agentic_prefect.history"}),
     "rich": frozenset({"agentic_prefect.reports", "agentic_prefect.cli"}),
     "cyclopts": frozenset({"agentic_prefect.cli"}),
+    **dict.fromkeys(
+        ("prefect_dask", "prefect_ray", "dask", "distributed", "ray"), frozenset({"agentic_prefect.runtime.functions"})
+    ),
     "opentelemetry": frozenset({"agentic_prefect.observers", "agentic_prefect.bootstrap"}),
     "prefect": frozenset(
         {f"agentic_prefect.{part}" for part in PREFECT | {"bootstrap", "doors", "hosting", "cli"}}
@@ -80,9 +83,15 @@ IMPLEMENTATIONS: Final = frozenset(
 ENVIRONMENT_PLACE: Final = "agentic_prefect.settings"
 
 BROAD_EXCEPT_PLACES: Final = frozenset(
-    {"agentic_prefect.runtime.boundary", "agentic_prefect.observers.dispatch", "agentic_prefect.plugins"}
+    {
+        "agentic_prefect.runtime.boundary",
+        "agentic_prefect.runtime.functions",
+        "agentic_prefect.observers.dispatch",
+        "agentic_prefect.plugins",
+    }
 )
-"""Where `except Exception` may stand: the task boundary, event dispatch, plugin loading."""
+"""Where `except Exception` may stand: the task boundary, here and where functions run elsewhere, event dispatch, plugin
+loading."""
 
 IMPURE: Final[dict[str, frozenset[str]]] = {
     "the clock": frozenset({"time"}),

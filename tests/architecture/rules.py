@@ -139,9 +139,9 @@ def deferred_imports(modules: tuple[Module, ...]) -> list[Violation]:
 
 
 def broad_except(modules: tuple[Module, ...]) -> list[Violation]:
-    """`except Exception` stands at the task boundary, in event dispatch and in plugin loading."""
+    """`except Exception` stands at the task boundary, here and elsewhere, in event dispatch and in plugin loading."""
     return [
-        Violation(f"{module.path}:{node.lineno}", "catch the error that is meant; a broad except has three places")
+        Violation(f"{module.path}:{node.lineno}", "catch the error that is meant; a broad except has few places")
         for module in modules
         if not any(_is_in(module.name, place) for place in house.BROAD_EXCEPT_PLACES)
         for node in ast.walk(module.tree)

@@ -1,0 +1,98 @@
+"""Plain functions in processes of this machine, on Dask and on Ray, each of them real."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentic_prefect import PlanStatus, TaskStatus
+from tests.runtime.conftest import eventually, task_runs
+from tests.runtime.functions.conftest import FunctionsOn, calls, ran, stopped_midway, told
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("functions")]
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[str]:
+    """A Dask cluster of one process."""
+    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0") as cluster:
+        yield f"dask:{cluster.scheduler_address}"
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[str]:
+    """A Ray cluster of this machine, which runs join since it is there."""
+    found: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    pytest.importorskip("prefect_ray", reason="the extra `ray` is not installed")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        found.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        yield "ray"
+        found.shutdown()
+
+
+@pytest.fixture(params=["processes", "dask", "ray"])
+def place(request: pytest.FixtureRequest) -> str:
+    """Each place in turn."""
+    return request.param if request.param == "processes" else request.getfixturevalue(request.param)
+
+
+async def test_functions_run_elsewhere(place: str, functions_on: FunctionsOn, prefect_server: str) -> None:
+    """Output, process, errors and policies are what they would be here, and the server shows what ran there."""
+    functions_on(place)
+    rules = {"Fussy": {"then": "continue"}, "default": {"then": "skip_dependents"}}
+    result = await ran(
+        calls("doubles", "doubled", input={"number": {"n": 4}}),
+        calls("where", "place"),
+        calls("stays", "place_async"),
+        calls("value", "bad_value"),
+        calls("fussy", "bad_fussy"),
+        calls("after", "doubled", input={"number": {"n": 1}}, depends_on=["fussy"]),
+        defaults={"failure_policy": rules},
+    )
+    outputs: dict[str, Any] = {name: each.output for name, each in result.results.items()}
+    process, run_id = outputs["where"]
+    runs = await task_runs(result.run_id or "", 11)
+
+    assert (outputs["doubles"], outputs["stays"], run_id) == ({"n": 8}, os.getpid(), result.run_id)
+    assert process != os.getpid()
+    assert told(result, "value") == ("ValueError", "the key is [redacted]", "work.py")
+    assert told(result, "fussy") == (
+        "Fussy",
+        "The function 'tests.runtime.functions.work:bad_fussy' raised Fussy: not like this",
+        "work.py",
+    )
+    assert (result.results["after"].status, result.results["value"].attempts) == (TaskStatus.COMPLETED, 1)
+    assert result.status is PlanStatus.PARTIAL_FAILURE
+    elsewhere = {name: run.state_name for name, run in runs.items() if name.endswith(")")}
+    assert elsewhere == {
+        "doubled (doubles)": "Completed",
+        "place (where)": "Completed",
+        "bad_value (value)": "Failed",
+        "bad_fussy (fussy)": "Failed",
+        "doubled (after)": "Completed",
+    }
+    assert {str(getattr(each, "id", "")) for each in runs["place (where)"].task_inputs["__parents__"]} == {
+        str(runs["where"].id)
+    }
+    state = runs["bad_value (value)"].state
+    assert state is not None
+    assert state.message == "ValueError was raised; what it says stands in task 'value'."
+
+
+async def test_ray_interrupts_what_is_stopped(
+    ray: str, functions_on: FunctionsOn, prefect_server: str, tmp_path: Path
+) -> None:
+    """A run that is stopped leaves no function at work on a Ray cluster that goes on."""
+    functions_on(ray)
+    marker = tmp_path / "marker"
+    result, process = await stopped_midway(marker)
+
+    async def interrupted() -> bool:
+        return marker.read_text() != str(process)
+
+    await eventually(interrupted)
+    assert (result.status, marker.read_text()) == (PlanStatus.CANCELLED, "KeyboardInterrupt")

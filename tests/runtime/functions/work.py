@@ -1,0 +1,85 @@
+"""Functions that tests have run elsewhere, and a task runner. What they import must be importable there."""
+
+import os
+import time
+from pathlib import Path
+
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.task_runners import PrefectTaskRunner, ThreadPoolTaskRunner
+
+from agentic_prefect.errors import CriticalError
+from agentic_prefect.models.base import Frozen
+
+KEY = "sk-1234567890abcdefghijklmnop"
+
+threads = ThreadPoolTaskRunner(max_workers=2)
+"""A task runner that starts in no time."""
+served = PrefectTaskRunner()
+"""One that only does tasks that are served."""
+
+
+class Number(Frozen):
+    """A model, which goes out and comes back as plain data."""
+
+    n: int = 0
+
+
+class Fussy(Exception):
+    """Pickled, it cannot be read again: its constructor wants more than it hands on."""
+
+    def __init__(self, message: str, *, detail: str) -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
+def doubled(number: Number) -> Number:
+    """A plain function with a model in and out."""
+    return Number(n=number.n * 2)
+
+
+def place() -> list[object]:
+    """The process that this runs in, and the run that Prefect knows around it."""
+    return [os.getpid(), flow_run.id]
+
+
+async def place_async() -> int:
+    """The process that an async function runs in."""
+    return os.getpid()
+
+
+def bad_value() -> None:
+    """Raises what can be pickled, with a cause."""
+    try:
+        raise CriticalError("the cause")
+    except CriticalError as cause:
+        raise ValueError(f"the key is {KEY}") from cause
+
+
+def bad_fussy() -> None:
+    """Raises what cannot."""
+    raise Fussy("not like this", detail="x")
+
+
+def tells() -> None:
+    """Writes a secret to the log of its run."""
+    get_run_logger().warning("the key is %s", KEY)
+
+
+def spins(marker: Path) -> None:
+    """Leaves its process's id behind, and works until it is interrupted, which it writes down."""
+    marker.write_text(str(os.getpid()))
+    try:
+        for _ in range(6_000):
+            time.sleep(0.01)
+    except BaseException as error:
+        marker.write_text(type(error).__name__)
+        raise
+
+
+def dies(marker: Path) -> int:
+    """Ends its process the first time."""
+    if not marker.exists():
+        marker.touch()
+        os._exit(3)
+    return os.getpid()
