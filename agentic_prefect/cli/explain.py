@@ -18,8 +18,10 @@ from agentic_prefect.cli.run_input import inputs_of, policy_of
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.errors import AgenticError
+from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.deployment_name import deployment_name
 from agentic_prefect.plans.names import did_you_mean, listing
-from agentic_prefect.policies.effective import Explained, explain_task
+from agentic_prefect.policies.effective import Explained, effective_plan, explain_task
 from agentic_prefect.stored_plans import find_given
 
 
@@ -71,7 +73,9 @@ def explain(
         write_prompt(prompt_of(read, task, values, options), format)
         return
     rows = explain_task(read, task, run=options.policy, settings=AgenticSettings().policy())
-    answered_by = next((row.value for row in rows if row.field == "model" and row.value), None)
+    answered_by = _done_elsewhere(read, task)
+    if answered_by is None:
+        answered_by = next((row.value for row in rows if row.field == "model" and row.value), None)
     if answered_by is None:
         try:
             answered_by = default_model_name(read, options)
@@ -81,6 +85,14 @@ def explain(
         _write_json(read.name, task, rows, answered_by)
     else:
         _write_table(read.name, task, rows, answered_by)
+
+
+def _done_elsewhere(plan: Plan, task_id: str) -> str | None:
+    """Who does a task whose work is a run of a deployment; `None` for any other."""
+    task = effective_plan(plan).task(task_id)
+    if task.kind != "deployment" or not task.call:
+        return None
+    return f"a run of deployment {deployment_name(task.call)!r}"
 
 
 def _explain_run(reference: str, format: Literal["text", "json"]) -> None:

@@ -42,6 +42,7 @@ from agentic_prefect.models.policy import Continue
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.plans.deployment_name import is_of_plan
 from agentic_prefect.plans.progress import split_name
 from agentic_prefect.policies.failure import action_after
 from agentic_prefect.ports import HistoryStore
@@ -260,8 +261,7 @@ class Keeping:
             task_id=event.task_id,
             kind=declared.kind,
             agent=declared.agent,
-            composite=declared.kind in ("plan", "deployment")
-            or (declared.for_each is not None and event.task_id == declared.id),
+            composite=_is_told_elsewhere(declared) or (declared.for_each is not None and event.task_id == declared.id),
             **self._watched.part(),
         )
 
@@ -276,6 +276,11 @@ class Keeping:
     def _failed_within(self, task_id: str) -> list[str]:
         """Of a task and its items those that have failed."""
         return [name for name in self._failures if task_id in (name, split_name(name)[0])]
+
+
+def _is_told_elsewhere(task: AgentTask) -> bool:
+    """Whether a plan does the work, whose tasks have entries of their own."""
+    return task.kind == "plan" or (task.kind == "deployment" and is_of_plan(task.call or ""))
 
 
 def _status_of(event: PlanCompleted | PlanFailed | PlanCancelled) -> PlanStatus:

@@ -60,12 +60,23 @@ class Order:
     """How many completed runs of this work put out what was not accepted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Vacancy:
+    """Where a run belongs that is still to be made."""
+
+    number: int
+    """How many runs of the same work there are then."""
+    resume: str
+    """The run that it goes on from; empty when there is none."""
+
+
 class ChildRuns:
     """The runs of deployments that belong to one run of a plan."""
 
     def __init__(self) -> None:
         # A server on SQLite refuses several new runs at once for a moment, and Prefect's client then waits for seconds.
-        self._one_begins = asyncio.Lock()
+        self.turn = asyncio.Lock()
+        """To be held while a run is looked for and made."""
         self._awaited: dict[UUID, tuple[UUID | None, asyncio.Future[FlowRun]]] = {}
         """The runs that somebody waits for -> the state that is known, and where the next one goes."""
         self._watcher: asyncio.Task[None] | None = None
@@ -77,7 +88,7 @@ class ChildRuns:
         Raises:
             PlanInvalid: `DEEPEST` runs lie above the one that is about to make another.
         """
-        async with self._one_begins:
+        async with self.turn:
             if self._levels is None:
                 self._levels = await patiently(lambda: _levels_above(run_id))
         if self._levels >= DEEPEST:
@@ -86,32 +97,46 @@ class ChildRuns:
                 f"again would never come to an end; runs may be nested {DEEPEST} deep."
             )
 
-    async def begin(self, order: Order) -> FlowRun:
-        """The run that does the work: one that an earlier process made for it, else a new one.
+    async def find(self, order: Order) -> FlowRun | Vacancy:
+        """The run that an earlier process made of this work, or where the next one belongs.
 
-        Runs that ended badly stay behind. After one of a plan the next goes on from it, so that what it finished is
-        not paid again.
+        Runs that ended badly are passed over. After one of a plan the next goes on from it, so that what it finished
+        is not paid again.
+        """
+        lost, refused = "", order.refused
+        for first in itertools.count(1, _KEYS):
+            numbers = range(first, first + _KEYS)
+            known = await patiently(lambda numbers=numbers: _made_before(order, numbers))
+            for number in numbers:
+                run = known.get(_key(order, number))
+                if run is None:
+                    return Vacancy(number, lost if order.deployment.runs_plan else "")
+                if _state_type(run) in LOST:
+                    lost = str(run.id) if run.run_count else lost
+                elif _state_type(run) is StateType.COMPLETED and refused:
+                    refused -= 1
+                else:
+                    return run
+        raise AssertionError("the loop has no end")
+
+    async def make(self, order: Order, place: Vacancy) -> FlowRun:
+        """Make the run; doing it twice makes one.
 
         Raises:
             InvalidRequest: The server does not accept the parameters.
             PlanInvalid: The deployment has been deleted.
         """
-        async with self._one_begins:
-            lost, refused = "", order.refused
-            for first in itertools.count(1, _KEYS):
-                numbers = range(first, first + _KEYS)
-                known = await patiently(lambda numbers=numbers: _made_before(order, numbers))
-                for number in numbers:
-                    run = known.get(_key(order, number))
-                    if run is None:
-                        return await self._make(order, number, resume=lost)
-                    if _state_type(run) in LOST:
-                        lost = str(run.id) if run.run_count else lost
-                    elif _state_type(run) is StateType.COMPLETED and refused:
-                        refused -= 1
-                    else:
-                        return run
-        raise AssertionError("the loop has no end")
+        parameters = {**order.parameters, **({"resume": place.resume} if place.resume else {})}
+        try:
+            return await patiently(lambda: _create(order, _key(order, place.number), parameters))
+        except ObjectNotFound as error:
+            raise PlanInvalid(f"The deployment {order.deployment.name!r} has just been deleted.") from error
+        except (httpx.HTTPStatusError, ObjectAlreadyExists) as error:
+            response = cast("httpx.HTTPStatusError", getattr(error, "http_exc", error)).response
+            raise InvalidRequest(
+                f"The server takes no run of deployment {order.deployment.name!r} with this input: "
+                f"{_detail(response)} The task's `input` gives {_what(order.deployment)}."
+            ) from error
 
     async def changed(self, run: FlowRun) -> FlowRun:
         """The run, once it is in another state than `run` shows."""
@@ -132,21 +157,6 @@ class ChildRuns:
         """Have the run end; one that has not begun ends at once."""
         async with get_client() as client:
             await client.set_flow_run_state(run_id, Cancelling(message=why))
-
-    async def _make(self, order: Order, number: int, *, resume: str) -> FlowRun:
-        parameters = dict(order.parameters)
-        if resume and order.deployment.runs_plan:
-            parameters["resume"] = resume
-        try:
-            return await patiently(lambda: _create(order, _key(order, number), parameters))
-        except ObjectNotFound as error:
-            raise PlanInvalid(f"The deployment {order.deployment.name!r} has just been deleted.") from error
-        except (httpx.HTTPStatusError, ObjectAlreadyExists) as error:
-            response = cast("httpx.HTTPStatusError", getattr(error, "http_exc", error)).response
-            raise InvalidRequest(
-                f"The server takes no run of deployment {order.deployment.name!r} with this input: "
-                f"{_detail(response)} The task's `input` gives {_what(order.deployment)}."
-            ) from error
 
     async def _watch(self) -> None:
         pause_s = FIRST_LOOK_S

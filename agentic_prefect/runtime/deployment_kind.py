@@ -5,7 +5,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -15,14 +15,14 @@ from prefect.exceptions import MissingContextError, ObjectNotFound
 from prefect.logging import get_run_logger
 
 from agentic_prefect.agents.calling import checked_output
-from agentic_prefect.errors import AgenticError, BudgetExceeded, ConnectionLost, ErrorCode, InvalidRequest, PlanInvalid
+from agentic_prefect.errors import AgenticError, BudgetExceeded, ErrorCode, InvalidRequest, PlanInvalid
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.models.schema_echo import EchoImpossible, echo
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.ports import Work
 from agentic_prefect.runtime.caching import canonical_json
 from agentic_prefect.runtime.child_results import plan_result, seen, value, where
-from agentic_prefect.runtime.child_runs import ChildRuns, Order
+from agentic_prefect.runtime.child_runs import ChildRuns, Order, Vacancy
 from agentic_prefect.runtime.deployments import Deployment, find_deployment
 from agentic_prefect.runtime.patience import patiently
 from agentic_prefect.runtime.plan_kind import output_of
@@ -66,15 +66,20 @@ class DeploymentKind:
         ledger = self._ledger_of(work)
         if used_up := ledger.used_up():
             raise BudgetExceeded(f"{used_up} No run of deployment {work.task.call!r} was made for {work.task_id!r}.")
-        deployment = await asyncio.to_thread(self._deployment_of, work)
+        deployment = await patiently(lambda: asyncio.to_thread(self._deployment_of, work))
         await self._runs.require_shallow(UUID(work.run_id))
-        making = asyncio.create_task(self._runs.begin(self._order(work, deployment)))
+        order = self._order(work, deployment)
+        making: asyncio.Task[FlowRun] | None = None
         try:
-            run = await asyncio.shield(making)
+            async with self._runs.turn:
+                making = asyncio.create_task(self._made(order, await self._runs.find(order)))
+                # Whoever is cancelled here is told which run was made, so that it can be cancelled, too.
+                run = await asyncio.shield(making)
             _log().info("%s does the work of %s. %s", seen(run, deployment), work.task_id, where(run))
             run = await self._until_it_ends(run, work, deployment)
         except asyncio.CancelledError:
-            await self._call_off(making, work, deployment)
+            if making is not None:
+                await self._call_off(making, work, deployment)
             raise
         if deployment.runs_plan:
             result = await plan_result(run, deployment)
@@ -89,8 +94,8 @@ class DeploymentKind:
         """What else the output depends on: the deployment as it is by now, and thereby the plan that it runs."""
         try:
             deployment = self._deployment_of(work)
-        except ConnectionLost:  # the task itself waits until the server is back, and knows its runs by another key
-            return "unknown"
+        except httpx.HTTPError:  # like nothing that is stored; the task itself waits for the server and finds its run
+            return f"unknown {uuid4()}"
         return canonical_json([str(deployment.id), deployment.version, deployment.parameters])
 
     def _deployment_of(self, work: Work) -> Deployment:
@@ -125,6 +130,9 @@ class DeploymentKind:
             tags=work.task.tags,
             refused=sum(error.code in REFUSALS for error in (*work.failed_before, *work.history)),
         )
+
+    async def _made(self, order: Order, found: FlowRun | Vacancy) -> FlowRun:
+        return await self._runs.make(order, found) if isinstance(found, Vacancy) else found
 
     async def _until_it_ends(self, run: FlowRun, work: Work, deployment: Deployment) -> FlowRun:
         """The run in its last state. Time in which nobody works on it does not count."""

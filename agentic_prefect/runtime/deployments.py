@@ -3,7 +3,8 @@
 Everything here blocks; within an event loop it belongs in a thread, unless it is to happen once.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from uuid import UUID
@@ -12,12 +13,13 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterId
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from agentic_prefect.errors import ConnectionLost, PlanInvalid
-from agentic_prefect.plans.deployment_name import OF_PLANS, deployment_name
+from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.plans.deployment_name import deployment_name, is_of_plan
 from agentic_prefect.plans.names import did_you_mean, listing
 
+TIMEOUT_S: Final = 10.0
 _PAGE: Final = 200
 
 
@@ -63,24 +65,18 @@ def find_deployment(name: str) -> Deployment:
     Raises:
         NoSuchDeployment: The server has none.
         PlanInvalid: No server is set that could have one.
-        ConnectionLost: The server does not answer.
+        httpx.HTTPError: The server does not answer, or refuses.
     """
     if not PREFECT_API_URL.value():
         raise PlanInvalid(
             f"The deployment {name!r} is one of a Prefect server that stays, and none is set. Set PREFECT_API_URL."
         )
     full = deployment_name(name)
-    try:
-        with get_client(sync_client=True) as client:
-            try:
-                found = client.read_deployment_by_name(full)
-            except ObjectNotFound:
-                raise NoSuchDeployment(full, tuple(sorted(_all_names(client)))) from None
-    except httpx.HTTPError as error:
-        raise ConnectionLost(
-            f"The Prefect server at {PREFECT_API_URL.value()} could not be asked for the deployment {full!r}: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+    with _asked_once() as client:
+        try:
+            found = client.read_deployment_by_name(full)
+        except ObjectNotFound:
+            raise NoSuchDeployment(full, tuple(sorted(_all_names(client)))) from None
     schema = cast("Mapping[str, Any]", found.parameter_openapi_schema or {})
     return Deployment(
         id=found.id,
@@ -88,7 +84,7 @@ def find_deployment(name: str) -> Deployment:
         pool=found.work_pool_name,
         version=found.version or "",
         parameters=found.parameters or {},
-        runs_plan=full.startswith(f"{OF_PLANS}/") and "inputs" in schema.get("properties", {}),
+        runs_plan=is_of_plan(full) and "inputs" in schema.get("properties", {}),
     )
 
 
@@ -102,12 +98,22 @@ def known_deployments(wanted: Collection[str]) -> frozenset[str] | None:
     if not wanted or not PREFECT_API_URL.value():
         return None
     try:
-        with get_client(sync_client=True) as client:
+        with _asked_once() as client:
             found = {name for name in map(deployment_name, wanted) if _is_there(client, name)}
             missing = {*map(deployment_name, wanted)} - found
             return frozenset(found | _all_names(client) if missing else found)
     except httpx.HTTPError:
         return None
+
+
+@contextmanager
+def _asked_once() -> Generator[SyncPrefectClient]:
+    """A client that does not ask again: whoever may wait does that, and an event loop must not be held up."""
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(sync_client=True, httpx_settings={"timeout": TIMEOUT_S}) as client,
+    ):
+        yield client
 
 
 def _is_there(client: SyncPrefectClient, name: str) -> bool:

@@ -81,6 +81,14 @@ def test_every_value_is_told_with_its_origin(cli: Command, openai_env: ScriptedS
     assert openai_env.count == 0
 
 
+def test_explain_names_the_deployment(cli: Command) -> None:
+    """A task whose work is a run elsewhere is answered by no model of this plan."""
+    plan = "name: far\ntasks: [{id: work, kind: deployment, call: city-report, model: openai/big}]"
+    found = json.loads(cli("explain", "-", "work", "--format", "json", stdin=plan).out)
+
+    assert found["answered_by"] == "a run of deployment 'run-plan/city-report'"
+
+
 def test_explain_gives_data(cli: Command) -> None:
     """The same as JSON, for programs; a missing model is told, not an error."""  # CT-06
     found = json.loads(cli("explain", "-", "first", "--format", "json", stdin=EXPLAINED).out)

@@ -302,6 +302,15 @@ def test_a_deadline_is_nobody_s_decision(store: MemoryHistory, action: Any, reso
     assert [each.resolution for each in failures(store)] == [resolution]
 
 
+@pytest.mark.parametrize(("call", "is_of_plan"), [("inner", True), ("run-plan/inner", True), ("report/inner", False)])
+def test_a_deployed_plan_is_told_of_by_its_own_run(store: MemoryHistory, call: str, is_of_plan: bool) -> None:
+    """What its tasks took is not counted twice; the run of any other flow has no entries but this."""
+    plan = make_plan({"id": "far", "kind": "deployment", "call": call})
+    tell(store, moved(1, "far", P, RUNS), moved(2, "far", RUNS, DONE), succeeded(2, "far"), plan=plan)
+
+    assert the_task(store, "far").composite is is_of_plan
+
+
 def test_a_fan_out_is_told_of_by_its_items(store: MemoryHistory) -> None:
     """The items have the failures and the usage; the task itself has neither, and the plan goes on."""
     tell(

@@ -29,6 +29,7 @@ class InProcessWorker:
     def __init__(self) -> None:
         self._flows: dict[UUID, Flow[Any, Any]] = {}
         self._at_work: dict[UUID, asyncio.Task[Any]] = {}
+        """By the state in which a run was found."""
         self._loop: asyncio.Task[None] | None = None
 
     async def deploy(self, flow: Flow[Any, Any], *, pool: str | None = None, **fields: Any) -> str:
@@ -89,9 +90,9 @@ class InProcessWorker:
         while True:
             for run in await self.runs() if self._flows else ():
                 assert run.deployment_id is not None
-                if run.state is not None and run.state.is_scheduled() and run.id not in self._at_work:
+                if run.state is not None and run.state.is_scheduled() and run.state.id not in self._at_work:
                     flow = self._flows[run.deployment_id]
-                    self._at_work[run.id] = asyncio.create_task(_worked(flow, run, run.parameters))
+                    self._at_work[run.state.id] = asyncio.create_task(_worked(flow, run, run.parameters))
             await asyncio.sleep(LOOK_S)
 
 

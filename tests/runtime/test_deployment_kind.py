@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterId
 from prefect.flow_engine import run_flow_async
 from prefect.flow_runs import apause_flow_run
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
+from prefect.states import AwaitingRetry
 
 from agentic_prefect import RunOptions, run_plan
 from agentic_prefect.bootstrap import check, services
@@ -189,6 +190,28 @@ async def test_a_run_that_was_made_is_found_again(worker: InProcessWorker, opena
     assert other.successful
     assert [run.parameters["mode"] for run in await worker.runs()] == ["", "other"]
     assert started == ["Oslo", "Oslo"]
+
+
+async def test_a_retry_in_the_ui_takes_the_same_runs(worker: InProcessWorker, openai_env: ScriptedServer) -> None:
+    """A deployed plan that is retried finds the runs that it made, also where it kept nothing of them."""
+    openai_env.on("Sum up", Fault.status(400), Reply.text("both fine"))
+    report_name = await worker.deploy(report)
+    plan = make_plan(
+        {"id": "work", "kind": "deployment", "call": report_name, "input": {"city": "Oslo"}},
+        {"id": "end", "description": "Sum up {{ tasks.work.output }}", "model": "openai/scripted"},
+    )
+    outer = await worker.deploy_plan(plan)
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(f"run-plan/{outer}")
+        run = await client.create_flow_run_from_deployment(deployment.id, name="the plan")
+        await eventually(lambda: _ended(worker, "the plan", "PartialFailure"))
+        _forget_results()
+        await client.set_flow_run_state(run.id, AwaitingRetry(message="Retry from the UI"), force=True)
+        await eventually(lambda: _ended(worker, "the plan", "Completed"))
+
+    assert [name for name, _ in await worker.states()] == ["the plan", "work"]
+    assert started == ["Oslo"]
+    assert len(openai_env.requests_matching("Sum up")) == 2
 
 
 async def test_a_failed_run_fails_the_attempt(worker: InProcessWorker) -> None:
@@ -379,6 +402,10 @@ async def test_a_rehearsal_makes_no_run(worker: InProcessWorker) -> None:
 
 async def _said(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
     return [record.getMessage() for record in caplog.records if text in record.getMessage()]
+
+
+async def _ended(worker: InProcessWorker, name: str, state: str) -> bool:
+    return (name, state) in await worker.states()
 
 
 async def _count(worker: InProcessWorker, count: int) -> bool:
