@@ -41,7 +41,7 @@ def test_the_session_leaves_the_developers_own_surroundings_alone() -> None:
 
 def test_the_server_is_the_one_that_the_environment_names(prefect_server: str) -> None:
     """Subprocesses find the server through the environment."""
-    health = httpx.get(f"{prefect_server}/health")
+    health = httpx.get(f"{prefect_server}/health", timeout=60)
 
     assert prefect_server == os.environ["PREFECT_API_URL"]
     assert health.json() is True

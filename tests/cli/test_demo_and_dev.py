@@ -85,7 +85,7 @@ def test_dev_deploys_on_the_server_that_runs(call: Call, cache: Path) -> None:
     record, _ = server.start()
 
     done = call("dev", "--no-stay")
-    names = [each["name"] for each in httpx.post(f"{record.api_url}/deployments/filter", json={}).json()]
+    names = [each["name"] for each in httpx.post(f"{record.api_url}/deployments/filter", json={}, timeout=60).json()]
 
     assert done.code == 0, done.out + done.err
     assert set(names) == {"any-plan", *(path.stem for path in stored_plans([shipped_folder()]).values())}

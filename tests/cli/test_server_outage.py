@@ -46,8 +46,8 @@ def test_the_server_dies_and_returns(tmp_path: Path, openai_env: ScriptedServer)
         _, told = process.communicate(timeout=150)
         result = PlanResult.model_validate_json(out.read_text())
         states = asyncio.run(_states(api_url, result.run_id))
-        run = httpx.get(f"{api_url}/flow_runs/{result.run_id}").json()
-        report = httpx.get(f"{api_url}/artifacts/plan-report/latest").json()
+        run = httpx.get(f"{api_url}/flow_runs/{result.run_id}", timeout=60).json()
+        report = httpx.get(f"{api_url}/artifacts/plan-report/latest", timeout=60).json()
     finally:
         stop(home)
     asked = Counter(next(n for n in range(STEPS) if f"Step {n}." in each.prompt_text) for each in openai_env.requests)
@@ -64,7 +64,7 @@ async def _states(api_url: str, run_id: str) -> dict[str, str]:
 
     async def look() -> dict[str, str] | None:
         asked = {"flow_runs": {"id": {"any_": [run_id]}}}
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             runs = (await client.post(f"{api_url}/task_runs/filter", json=asked)).json()
         states = {each["name"]: each["state_type"] for each in runs}
         return states if len(states) == STEPS and "RUNNING" not in states.values() else None

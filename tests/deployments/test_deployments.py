@@ -26,7 +26,7 @@ POOL = "agentic"
 @pytest.fixture(scope="module")
 def deployed(repository: Path, prefect_server: str) -> str:
     """The server's API address, once everything in `deployments/prefect.yaml` has been deployed to it."""
-    made = httpx.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"})
+    made = httpx.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"}, timeout=60)
     assert made.status_code in (201, 409), made.text
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
     done = subprocess.run(
@@ -152,7 +152,7 @@ def test_the_deployments_are_as_the_file_says(deployed: str, repository: Path) -
     """Every deployment of the file is there, with its schedule, and its form describes each parameter."""  # CT-11
     written = yaml.safe_load((repository / "deployments" / "prefect.yaml").read_text())
     names = [each["name"] for each in written["deployments"]]
-    found = {each["name"]: each for each in httpx.post(f"{deployed}/deployments/filter", json={}).json()}
+    found = {each["name"]: each for each in httpx.post(f"{deployed}/deployments/filter", json={}, timeout=60).json()}
     schedules = [each["schedule"]["cron"] for each in found["morning-triage"]["schedules"]]
     fields = found["any-plan"]["parameter_openapi_schema"]["properties"]
 
@@ -164,17 +164,19 @@ def test_the_deployments_are_as_the_file_says(deployed: str, repository: Path) -
 @pytest.mark.prefect
 def test_a_parameter_of_the_wrong_type_is_refused_before_any_run(deployed: str) -> None:
     """The server itself turns down a value that the form would not take."""
-    deployment = httpx.get(f"{deployed}/deployments/name/run-plan/any-plan").json()["id"]
+    deployment = httpx.get(f"{deployed}/deployments/name/run-plan/any-plan", timeout=60).json()["id"]
 
     answer = httpx.post(
-        f"{deployed}/deployments/{deployment}/create_flow_run", json={"parameters": {"max_concurrency": "many"}}
+        f"{deployed}/deployments/{deployment}/create_flow_run",
+        json={"parameters": {"max_concurrency": "many"}},
+        timeout=60,
     )
 
     assert answer.status_code == 409
 
 
 def _start(api_url: str, name: str, parameters: dict[str, Any]) -> str:
-    deployment = httpx.get(f"{api_url}/deployments/name/{name}").json()["id"]
+    deployment = httpx.get(f"{api_url}/deployments/name/{name}", timeout=60).json()["id"]
     deadline = time.monotonic() + TIMEOUT_S
     # A server on SQLite that is busy says 503, and Prefect's own client asks again.
     while (answer := _post(api_url, deployment, parameters)).status_code == 503 and time.monotonic() < deadline:

@@ -61,6 +61,7 @@ def test_a_pools_template_is_taken_by_the_server(kind: str, name: str, repositor
     made = httpx.post(
         f"{prefect_server}/work_pools/",
         json={"name": f"from-{kind}-template", "type": kind, "base_job_template": template},
+        timeout=60,
     )
 
     assert made.status_code == 201, made.text

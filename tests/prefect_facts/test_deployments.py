@@ -19,7 +19,7 @@ async def test_a_change_of_a_schedule_that_names_no_parameters_forgets_them(pref
         schedule = IntervalSchedule(interval=timedelta(days=1))
         (made,) = await client.create_deployment_schedules(deployment, [(schedule, True)], parameters={"a": 1})
         url = f"{prefect_server}/deployments/{deployment}/schedules/{made.id}"
-        async with httpx.AsyncClient() as browser:
+        async with httpx.AsyncClient(timeout=60) as browser:
             (await browser.patch(url, json={"active": False})).raise_for_status()
         (found,) = await client.read_deployment_schedules(deployment)
 
