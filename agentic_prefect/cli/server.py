@@ -22,8 +22,9 @@ EPHEMERAL_START_S: Final = 120
 
 T = TypeVar("T")
 
-SERVER_TIMEOUT_S: Final = 5.0
-"""How long the server may take to say that it is well."""
+CONNECT_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 30.0
+"""A server that takes the call and is slow to say that it is well is busy, and there."""
 
 
 class ServerUnreachable(ConnectionLost):
@@ -49,7 +50,7 @@ def require_server() -> None:
     try:
         answer = httpx.get(
             f"{url.rstrip('/')}/health",
-            timeout=SERVER_TIMEOUT_S,
+            timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             # Loading the list of authorities takes longer than asking a server on this machine.
             verify=verify if url.startswith("https") else False,
         )
