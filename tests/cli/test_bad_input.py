@@ -121,6 +121,7 @@ def test_bad_input_gets_one_clear_message(
     assert openai_env.count == 0
 
 
+@pytest.mark.prefect  # an agent that the plan lacks may be a block
 def test_every_problem_of_a_plan_is_told_at_once(cli: Command) -> None:  # U-01
     """Five mistakes in one plan are five lines, not one after the other."""
     plan = (
