@@ -2,7 +2,7 @@
 
 from agentic_prefect.bootstrap.assembly import Assembly
 from agentic_prefect.bootstrap.options import RunOptions
-from agentic_prefect.bootstrap.preview import check, default_model_name, known, prompt_of
+from agentic_prefect.bootstrap.preview import check, default_model_name, known, prompt_of, require_places
 from agentic_prefect.bootstrap.run import agent_task, run_plan, run_plan_here, services
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "default_model_name",
     "known",
     "prompt_of",
+    "require_places",
     "run_plan",
     "run_plan_here",
     "services",

@@ -22,7 +22,7 @@ from agentic_prefect.plans.validation.kinds import sub_plans
 from agentic_prefect.plans.validation.subject import Subject
 from agentic_prefect.plugins.kinds import installed_kinds
 from agentic_prefect.policies.effective import effective_plan
-from agentic_prefect.runtime.deployments import known_deployments
+from agentic_prefect.runtime.deployments import known_deployments, require_server
 from agentic_prefect.runtime.work import Place, job_for
 from agentic_prefect.settings import AgenticSettings
 
@@ -55,6 +55,16 @@ def check(plan: Plan, options: RunOptions | None = None) -> tuple[Problem, ...]:
     """Everything that is wrong with a plan, or doubtful, at once."""
     problems = validate_plan(plan, known=known(plan, options), run=(options or RunOptions()).policy)
     return (*problems, *unusable(plan, functions_elsewhere(AgenticSettings())))
+
+
+def require_places(plan: Plan, options: RunOptions | None = None) -> None:
+    """Make sure that there can be the deployments that a plan runs.
+
+    Raises:
+        PlanInvalid: No server is set that could have them.
+    """
+    for name in sorted(_deployments_of(plan)) if not (options or RunOptions()).rehearse else ():
+        require_server(name)
 
 
 def default_model_name(plan: Plan, options: RunOptions | None = None) -> str | None:

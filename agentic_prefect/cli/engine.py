@@ -16,7 +16,7 @@ from prefect.settings import (
 )
 from rich.console import Console
 
-from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan
+from agentic_prefect.bootstrap import RunOptions, check, default_model_name, require_places, run_plan
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.progress import ConsoleHandler, Progress
 from agentic_prefect.cli.server import ServerUnreachable, require_server, run_settings
@@ -52,6 +52,7 @@ def require_runnable(plan: Plan, options: RunOptions) -> tuple[Problem, ...]:
     if errors := errors_in(problems):
         raise PlanProblems(f"plan {plan.name!r}", errors)
     default_model_name(plan, options)
+    require_places(plan, options)
     require_server()
     return problems
 

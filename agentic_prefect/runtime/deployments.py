@@ -59,6 +59,18 @@ class Deployment:
         return self.name.partition("/")[2]
 
 
+def require_server(name: str) -> None:
+    """Make sure that a server is set that could have a deployment.
+
+    Raises:
+        PlanInvalid: None is.
+    """
+    if not PREFECT_API_URL.value():
+        raise PlanInvalid(
+            f"The deployment {name!r} is one of a Prefect server that stays, and none is set. Set PREFECT_API_URL."
+        )
+
+
 def find_deployment(name: str) -> Deployment:
     """The deployment of that name; one without a flow's name is one of plans.
 
@@ -67,10 +79,7 @@ def find_deployment(name: str) -> Deployment:
         PlanInvalid: No server is set that could have one.
         httpx.HTTPError: The server does not answer, or refuses.
     """
-    if not PREFECT_API_URL.value():
-        raise PlanInvalid(
-            f"The deployment {name!r} is one of a Prefect server that stays, and none is set. Set PREFECT_API_URL."
-        )
+    require_server(name)
     full = deployment_name(name)
     with _asked_once() as client:
         try:

@@ -27,7 +27,7 @@ class Case:
     """What is typed, given a folder to put files in."""
     code: int = 2
     stdin: str = ""
-    variables: dict[str, str] = field(default_factory=dict[str, str])
+    variables: dict[str, str | None] = field(default_factory=dict[str, str | None])
 
 
 def plan_with(text: str) -> Callable[[Path], tuple[object, ...]]:
@@ -54,6 +54,12 @@ CIRCLE = (
 
 CASES = [
     Case("broken YAML", ("plan.yaml", "line 3", "column"), plan_with("name: bad\ntasks:\n  - id: [a\n")),
+    Case(
+        "a deployment and no server",
+        ("The deployment 'city-report' is one of a Prefect server that stays", "Set PREFECT_API_URL"),
+        plan_with("name: far\ntasks: [{id: work, kind: deployment, call: city-report}]\n"),
+        variables={"PREFECT_API_URL": None},
+    ),
     Case("a circle", ("a -> c -> b -> a",), plan_with(CIRCLE)),
     Case(
         "an unknown field",

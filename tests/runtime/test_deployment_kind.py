@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterId
 from prefect.flow_engine import run_flow_async
 from prefect.flow_runs import apause_flow_run
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
-from prefect.states import AwaitingRetry
+from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from agentic_prefect import RunOptions, run_plan
 from agentic_prefect.bootstrap import check, services
@@ -232,6 +232,45 @@ async def test_a_failed_run_fails_the_attempt(worker: InProcessWorker) -> None:
         f"exception: ValueError: no Ys on the map."
     )
     assert runs[link.rpartition("/")[2]].state_name == "Failed"
+
+
+@pytest.mark.parametrize("state", [Cancelled(message="no need"), Crashed(message="gone")], ids=["cancelled", "crashed"])
+async def test_a_flow_that_was_stopped_is_not_done_again(state: Any, worker: InProcessWorker) -> None:
+    """Somebody cancelled it, or its process died: the task fails, saying so, since all would be done twice."""
+    name = await worker.deploy(report)
+    running = asyncio.create_task(run_plan(calls(name, {"city": "Oslo", "mode": "hang"})))
+    await eventually(lambda: _ended(worker, "work", "Running"))
+    (run,) = await worker.runs()
+    async with get_client() as client:
+        await client.set_flow_run_state(run.id, state, force=True)
+    error = (await running).results["work"].error
+
+    assert error is not None
+    assert f"of deployment {name!r} ended {state.name}: {state.message}. See " in error.message
+    assert started == ["Oslo"]
+
+
+async def test_a_plan_whose_process_died_goes_on_in_another_run(
+    worker: InProcessWorker, openai_env: ScriptedServer
+) -> None:
+    """It is an error that is tried again, and what had been finished is not paid again."""
+    openai_env.on("First", Reply.text("one"))
+    openai_env.on("Second", Reply.hold(), Reply.text("two"))
+    inner = make_plan(
+        {"id": "a", "description": "First", "model": "openai/scripted"},
+        {"id": "b", "description": "Second", "model": "openai/scripted", "depends_on": "a"},
+        name="pair",
+    )
+    name = await worker.deploy_plan(inner)
+    running = asyncio.create_task(run_plan(calls(name, retry={"base_s": 0})))
+    await openai_env.wait_for_requests_async(2, timeout_s=30)
+    (run,) = await worker.runs()
+    async with get_client() as client:
+        await client.set_flow_run_state(run.id, Crashed(message="gone"), force=True)
+    result = await running
+
+    assert (result.output, result.results["work"].attempts) == ("two", 2)
+    assert [len(openai_env.requests_matching(text)) for text in ("First", "Second")] == [1, 2]
 
 
 async def test_a_cancelled_plan_cancels_its_runs(caplog: pytest.LogCaptureFixture) -> None:
