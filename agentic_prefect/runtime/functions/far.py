@@ -2,11 +2,14 @@
 
 import logging
 import pickle
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Failed
+from prefect.states import Cancelled, Failed
 from prefect.utilities.timeout import timeout
 
 from agentic_prefect.agents.plain_call import call_plain
@@ -113,12 +116,41 @@ def call_far(
     redact_logs_of_runs()
     _drop_notices()
     try:
-        with timeout(seconds=timeout_s):
+        with timeout(seconds=timeout_s), _at_work():
             return call_plain(reference, allowed, given)
+    except KeyboardInterrupt:  # the run was stopped, and this process told
+        return Cancelled(message="The run was stopped, or its attempt's time was up.")
     except Exception as error:  # noqa: BLE001  # the boundary on this side: no error leaves that others cannot read
         parcel = Parcel.of(error, reference)
         # No word of the error's own, which may quote secrets that only the run itself knows.
         return Failed(message=f"{parcel.type} was raised; what it says stands in task {task_id!r}.", data=parcel)
+
+
+def end_work_when_told() -> None:
+    """Have this process, one of a pool, break off the function that it runs when it is told to end.
+
+    Ended at once, it may hold the lock of the queue on which Prefect's logs and events come back, and nobody else ever
+    gets it. So only the function ends, and the process with its pool.
+    """
+    signal.signal(signal.SIGTERM, _break_off)
+
+
+_working: list[bool] = []
+"""Not empty while a function runs in this process."""
+
+
+@contextmanager
+def _at_work() -> Generator[None]:
+    _working.append(True)
+    try:
+        yield
+    finally:
+        _working.pop()
+
+
+def _break_off(_: int, __: object) -> None:
+    if _working:
+        raise KeyboardInterrupt
 
 
 class ParcelNotices(logging.Filter):

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
@@ -33,6 +34,9 @@ class _Call:
     runner: Runner | None = None
     future: Future | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    """For the run, which waits for it."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """The same, for the thread that asks the task runner."""
 
 
 class FunctionsElsewhere:
@@ -114,7 +118,7 @@ class FunctionsElsewhere:
         if runner is None or runner is not self._runner:
             return
         self._runner = None
-        self._place.close(runner, at_once=any(not call.done.is_set() for call in self._abandoned))
+        self._place.close(runner, at_work=[call.ended for call in self._abandoned if not call.ended.is_set()])
         self._abandoned.clear()
 
     def _submission(self, call: _Call, work: Work, loop: asyncio.AbstractEventLoop) -> Callable[[], Future]:
@@ -138,14 +142,14 @@ class FunctionsElsewhere:
                 for each in contexts:
                     stack.enter_context(each)
                 future = call.future = runner.submit(prefect_task, parameters=parameters)
-            future.add_done_callback(partial(_tell, loop, call.done))
+            future.add_done_callback(partial(_tell, loop, call))
             return future
 
         return lambda: Context().run(submitted)
 
     def _abandon(self, call: _Call) -> None:
         def abandoned() -> None:
-            if call.future is not None and not call.done.is_set():
+            if call.future is not None and not call.ended.is_set():
                 self._abandoned.append(call)
                 with suppress(OSError, RuntimeError):  # what cannot be reached any more need not be stopped
                     self._place.cancel(call.future)
@@ -165,7 +169,7 @@ class FunctionsElsewhere:
                 f"The function {work.task.call!r} cannot run on {self._place.name}: {error}. "
                 f"Install what the plan calls there, and agentic-prefect."
             ) from error
-        except (Exception, asyncio.CancelledError) as error:
+        except BaseException as error:  # such as an exit, which is the function's process's own and not ours
             raise FunctionLost(self._lost(work, error)) from error
 
     def _lost(self, work: Work, error: BaseException) -> str:
@@ -173,9 +177,10 @@ class FunctionsElsewhere:
         return f"The function {work.task.call!r} did not come back from {self._place.name} ({said})."
 
 
-def _tell(loop: asyncio.AbstractEventLoop, done: asyncio.Event, _: Future) -> None:
+def _tell(loop: asyncio.AbstractEventLoop, call: _Call, _: Future) -> None:
+    call.ended.set()
     with suppress(RuntimeError):  # the run is over, and its loop closed
-        loop.call_soon_threadsafe(done.set)
+        loop.call_soon_threadsafe(call.done.set)
 
 
 def _nothing() -> None:

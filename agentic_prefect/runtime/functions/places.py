@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Event
+from time import monotonic
 from typing import Any, Protocol, cast
 
 from prefect.futures import PrefectFuture
@@ -12,6 +14,10 @@ from prefect.task_runners import PrefectTaskRunner, ProcessPoolTaskRunner, TaskR
 
 from agentic_prefect.agents.importing import import_object
 from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.runtime.functions.far import end_work_when_told
+
+GRACE_S = 5.0
+"""How long a function that was told to end has for it, such as one within a long call of a C library."""
 
 Runner = TaskRunner[Any]
 Future = PrefectFuture[Any]
@@ -37,12 +43,12 @@ class Place(Protocol):
         """Stop a function that nobody waits for any more, as far as this can be done here."""
         ...
 
-    def close(self, runner: Runner, *, at_once: bool) -> None:
+    def close(self, runner: Runner, *, at_work: Sequence[Event]) -> None:
         """End what `start` began.
 
         Args:
             runner: What `start` gave.
-            at_once: Whether functions that nobody waits for any more still run.
+            at_work: One for each function that nobody waits for any more and that still runs; set when it has ended.
         """
         ...
 
@@ -61,20 +67,29 @@ class Processes:
 
     def start(self) -> Runner:
         """The pool; a process starts with the first function that needs it."""
-        return ProcessPoolTaskRunner().__enter__()
+        return ProcessPoolTaskRunner(initializer=end_work_when_told).__enter__()
 
     def cancel(self, future: Future) -> None:
         """Only what waits for a process can be taken back."""
         _cancel_wrapped(future)
 
-    def close(self, runner: Runner, *, at_once: bool) -> None:
+    def close(self, runner: Runner, *, at_work: Sequence[Event]) -> None:
         """End the processes."""
-        if at_once:
+        if at_work:
             # A pool waits for what it has begun, be it for hours, and offers no way to end that before Python 3.14.
             executor: Any = getattr(runner, "_executor", None)
-            processes: dict[int, Any] = getattr(executor, "_processes", None) or {}
-            for process in list(processes.values()):
+            known: dict[int, Any] = getattr(executor, "_processes", None) or {}
+            processes = list(known.values())
+            for process in processes:
                 process.terminate()
+            until = monotonic() + GRACE_S
+            if not all(ended.wait(max(0.0, until - monotonic())) for ended in at_work):
+                for process in processes:
+                    process.kill()
+        # A process that died may have held the queue's lock; this process, when it ends, would wait for it for ever.
+        queue: Any = getattr(runner, "_subprocess_message_queue", None)
+        if queue is not None:
+            queue.cancel_join_thread()
         runner.__exit__(None, None, None)
 
 
@@ -111,7 +126,7 @@ class Dask:
         """What waits is taken back; what runs is let run until its own time is up."""
         _cancel_wrapped(future)
 
-    def close(self, runner: Runner, *, at_once: bool) -> None:
+    def close(self, runner: Runner, *, at_work: Sequence[Event]) -> None:
         """Leave the cluster; the one of this run ends, with all that it does."""
         runner.__exit__(None, None, None)
 
@@ -143,7 +158,7 @@ class Ray:
         """What waits is taken back, and what runs is interrupted."""
         _extra("ray").cancel(getattr(future, "wrapped_future"))  # noqa: B009  # not every future has it
 
-    def close(self, runner: Runner, *, at_once: bool) -> None:
+    def close(self, runner: Runner, *, at_work: Sequence[Event]) -> None:
         """Leave the cluster; the one of this run ends, with all that it does."""
         runner.__exit__(None, None, None)
 
@@ -172,7 +187,7 @@ class Own:
         """As far as its futures can be cancelled."""
         _cancel_wrapped(future)
 
-    def close(self, runner: Runner, *, at_once: bool) -> None:
+    def close(self, runner: Runner, *, at_work: Sequence[Event]) -> None:
         """End it."""
         runner.__exit__(None, None, None)
 

@@ -12,6 +12,7 @@ from agentic_prefect.errors import ErrorCode, PlanInvalid
 from agentic_prefect.plans.problems import PlanProblems
 from agentic_prefect.settings import AgenticSettings
 from agentic_prefect.testing import make_plan
+from tests.runtime.conftest import task_runs
 from tests.runtime.functions.conftest import HERE, FunctionsOn, calls, ran, stopped_midway, told
 from tests.runtime.functions.work import KEY
 
@@ -33,11 +34,14 @@ async def test_time_of_an_attempt_ends_the_function(
 
 
 async def test_stop_ends_processes(functions_on: FunctionsOn, prefect_server: str, tmp_path: Path) -> None:
-    """A run that is stopped does not wait for a process that goes on: it ends it."""
+    """A run that is stopped breaks off what a process does and ends it; the server shows that it was cancelled."""
     functions_on("processes")
-    result, process = await stopped_midway(tmp_path / "marker")
+    marker = tmp_path / "marker"
+    result, process = await stopped_midway(marker)
+    runs = await task_runs(result.run_id or "", 2)
 
-    assert (result.status, result.results["x"].status) == (PlanStatus.CANCELLED, TaskStatus.CANCELLED)
+    assert (result.status, marker.read_text()) == (PlanStatus.CANCELLED, "KeyboardInterrupt")
+    assert {name: run.state_name for name, run in runs.items()} == {"x": "Cancelled", "spins (x)": "Cancelled"}
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
 
