@@ -20,7 +20,7 @@ STEPS = 8
 
 def test_the_server_dies_and_returns(tmp_path: Path, openai_env: ScriptedServer) -> None:
     """Killed while a task runs, back on its database when all are done: the run completes, no call is made twice, and
-    in the end the server knows each task and has the report.
+    in the end the server knows each task and has the report. A run elsewhere that is waited for is asked about again.
     """
     # U-05
     home, api_url = tmp_path / "server", f"http://127.0.0.1:{free_port()}/api"
@@ -28,21 +28,26 @@ def test_the_server_dies_and_returns(tmp_path: Path, openai_env: ScriptedServer)
         {"id": f"t{number}", "description": f"Step {number}.", "depends_on": [f"t{number - 1}"] if number else []}
         for number in range(STEPS)
     ]
+    far = {"id": "far", "kind": "deployment", "call": "far/away", "on_failure": "continue"}
     plan, out = tmp_path / "chain.json", tmp_path / "result.json"
-    plan.write_text(json.dumps({"name": "chain", "tasks": tasks}))
+    plan.write_text(json.dumps({"name": "chain", "tasks": [*tasks, far]}))
     openai_env.on("Step 2.", Reply.hold())
     ensure_started(home, api_url=api_url, owner_pid=os.getpid())
     try:
+        _deploy(api_url, "far", "away")
         process = subprocess.Popen(
             [str(PROGRAM), "run", str(plan), "--model", "openai/scripted", "-o", str(out), "-q"],
             cwd=tmp_path, env={**os.environ, "PREFECT_API_URL": api_url}, stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         openai_env.wait_for_requests(3, timeout_s=90)
+        elsewhere = asyncio.run(_run_of(api_url, "far"))
         kill(home)
         openai_env.release()
         openai_env.wait_until(lambda tally: tally.answered == STEPS, timeout_s=90)
         ensure_started(home, api_url=api_url, owner_pid=os.getpid())
+        cancelled = {"type": "CANCELLED", "message": "by hand"}
+        httpx.post(f"{api_url}/flow_runs/{elsewhere}/set_state", json={"state": cancelled, "force": True}, timeout=60)
         _, told = process.communicate(timeout=150)
         result = PlanResult.model_validate_json(out.read_text())
         states = asyncio.run(_states(api_url, result.run_id))
@@ -56,7 +61,27 @@ def test_the_server_dies_and_returns(tmp_path: Path, openai_env: ScriptedServer)
     assert asked == dict.fromkeys(range(STEPS), 1)
     assert states == {f"t{number}": "COMPLETED" for number in range(STEPS)}
     assert run["state_type"] == "COMPLETED"
-    assert "8 tasks: 8 completed" in report["data"]
+    assert "9 tasks: 8 completed, 1 failed" in report["data"]
+    error = result.results["far"].error
+    assert error is not None
+    assert "of deployment 'far/away' ended Cancelled: by hand." in error.message
+
+
+def _deploy(api_url: str, flow: str, name: str) -> None:
+    flow_id = httpx.post(f"{api_url}/flows/", json={"name": flow}, timeout=60).json()["id"]
+    httpx.post(f"{api_url}/deployments/", json={"flow_id": flow_id, "name": name}, timeout=60).raise_for_status()
+
+
+async def _run_of(api_url: str, flow: str) -> str:
+    """The id of the run of a flow, once there is one."""
+
+    async def look() -> str | None:
+        asked = {"flows": {"name": {"any_": [flow]}}}
+        async with httpx.AsyncClient(timeout=60) as client:
+            runs = (await client.post(f"{api_url}/flow_runs/filter", json=asked)).json()
+        return runs[0]["id"] if runs else None
+
+    return await eventually(look)
 
 
 async def _states(api_url: str, run_id: str) -> dict[str, str]:
@@ -66,7 +91,7 @@ async def _states(api_url: str, run_id: str) -> dict[str, str]:
         asked = {"flow_runs": {"id": {"any_": [run_id]}}}
         async with httpx.AsyncClient(timeout=60) as client:
             runs = (await client.post(f"{api_url}/task_runs/filter", json=asked)).json()
-        states = {each["name"]: each["state_type"] for each in runs}
+        states = {each["name"]: each["state_type"] for each in runs if not each["name"].startswith("far")}
         return states if len(states) == STEPS and "RUNNING" not in states.values() else None
 
     return await eventually(look)

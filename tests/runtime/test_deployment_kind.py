@@ -46,7 +46,7 @@ async def report(city: str, mode: str = "") -> Any:
             await apause_flow_run(timeout=600, poll_interval=1)
         case _:
             pass
-    return {"about": city}
+    return {"about": city, "edition": started.count(city)} if mode == "edition" else {"about": city}
 
 
 @flow(name="forgetful")
@@ -232,6 +232,18 @@ async def test_a_failed_run_fails_the_attempt(worker: InProcessWorker) -> None:
         f"exception: ValueError: no Ys on the map."
     )
     assert runs[link.rpartition("/")[2]].state_name == "Failed"
+
+
+async def test_an_output_that_is_not_accepted_is_not_taken_twice(worker: InProcessWorker) -> None:
+    """The run completed, and the next attempt is another one all the same."""
+    name = await worker.deploy(report)
+    second = {"type": "object", "properties": {"edition": {"type": "integer", "minimum": 2}}}
+    again = {"invalid_output": {"retry": 1, "base_s": 0}}
+    plan = calls(name, {"city": "Oslo", "mode": "edition"}, output=second, failure_policy=again)
+    result = await run_plan(plan)
+
+    assert (result.output, result.results["work"].attempts) == ({"about": "Oslo", "edition": 2}, 2)
+    assert await worker.states() == [("work", "Completed"), ("work", "Completed")]
 
 
 @pytest.mark.parametrize("state", [Cancelled(message="no need"), Crashed(message="gone")], ids=["cancelled", "crashed"])
