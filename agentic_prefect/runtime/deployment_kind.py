@@ -19,6 +19,7 @@ from agentic_prefect.errors import AgenticError, BudgetExceeded, ErrorCode, Inva
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.models.schema_echo import EchoImpossible, echo
 from agentic_prefect.plans.lineage import Lineage
+from agentic_prefect.policies.redaction import SHORTEST_KNOWN
 from agentic_prefect.ports import Work
 from agentic_prefect.runtime.caching import canonical_json
 from agentic_prefect.runtime.child_results import plan_result, seen, value, where
@@ -49,7 +50,7 @@ class DeploymentKind:
         self._runs = ChildRuns()
         self._found: dict[str, Deployment] = {}
         self._told: set[str] = set()
-        """The pools of which it was said that their workers are waited for."""
+        """The pools whose workers are waited for, and the tasks with doubtful input, of which that was said."""
 
     async def execute(self, work: Work) -> Any:
         """What the run puts out: a plan's output, or what the flow returned, as JSON data.
@@ -117,7 +118,7 @@ class DeploymentKind:
                 f"Got {type(given).__name__}."
             )
         parameters = dict(cast("Mapping[str, Any]", given))
-        _require_no_secret(work.task_id, parameters)
+        self._require_no_key(work, parameters)
         content = [self._lineage.of(work.task_id), work.task_id, self.fingerprint(work), parameters]
         context = TaskRunContext.get()
         return Order(
@@ -130,6 +131,21 @@ class DeploymentKind:
             tags=work.task.tags,
             refused=sum(error.code in REFUSALS for error in (*work.failed_before, *work.history)),
         )
+
+    def _require_no_key(self, work: Work, parameters: Mapping[str, Any]) -> None:
+        """Parameters of runs are kept in clear on the server. What only looks like a key may be part of a text."""
+        redactor, text = current_disclosure().redactor, canonical_json(parameters)
+        if any(len(key) >= SHORTEST_KNOWN and key in text for key in redactor.known()):
+            raise InvalidRequest(
+                f"The input of {work.task_id!r} holds a key that is in use here, and Prefect keeps the parameters of "
+                f"runs in clear. Keep it in a block, or in the environment of the worker."
+            )
+        if redactor.value(parameters) is not parameters and work.task.id not in self._told:
+            self._told.add(work.task.id)
+            _log().warning(
+                "The input of %r holds what looks like a key or a password; Prefect keeps the parameters of runs in "
+                "clear.", work.task_id,
+            )  # fmt: skip
 
     async def _made(self, order: Order, found: FlowRun | Vacancy) -> FlowRun:
         return await self._runs.make(order, found) if isinstance(found, Vacancy) else found
@@ -199,15 +215,6 @@ class RehearsedDeployments:
             return echo(work.output.json_schema)
         except EchoImpossible:
             return made_up
-
-
-def _require_no_secret(task_id: str, given: object) -> None:
-    """Parameters of runs are kept in clear on the server."""
-    if current_disclosure().redacted(given) != given:
-        raise InvalidRequest(
-            f"The input of {task_id!r} holds what looks like a key or a password, and Prefect keeps the parameters of "
-            f"runs in clear. Keep it in a block, or in the environment of the worker."
-        )
 
 
 async def _state_of(pool: str) -> WorkPool | None:

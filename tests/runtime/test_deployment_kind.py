@@ -407,7 +407,7 @@ async def test_results_must_be_where_the_plan_can_read_them(worker: InProcessWor
     ("given", "said"),
     [
         ({"town": "Oslo"}, "The server takes no run of deployment"),
-        ({"city": "sk-scripted"}, "The input of 'work' holds what looks like a key or a password"),
+        ({"city": "sk-scripted"}, "The input of 'work' holds a key that is in use here"),
         (["Oslo"], "The input of 'work' must be a mapping: the parameters of deployment"),
     ],
     ids=["refused", "secret", "list"],
@@ -424,6 +424,19 @@ async def test_an_input_that_does_not_fit_makes_no_run(
     assert error is not None
     assert said in error.message
     assert await worker.runs() == []
+
+
+async def test_a_text_about_passwords_is_no_reason_to_refuse(
+    worker: InProcessWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What looks like a key reaches the run as it is, and the log warns once of where it stands in clear."""
+    name = await worker.deploy(report)
+    texts = ["password: hunter22", "token=abcdefgh12345678"]
+    result = await run_plan(calls(name, {"city": "{{ item }}"}, for_each=texts))
+
+    assert result.successful
+    assert sorted(started) == sorted(texts)
+    assert len(await _said(caplog, "what looks like a key or a password")) == 1
 
 
 async def test_a_deployment_that_is_not_there_is_told_before_anything_is_paid(worker: InProcessWorker) -> None:
