@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("limits")]
 async def test_a_wait_for_others_does_not_count_against_the_time(
     openai_env: ScriptedServer, prefect_server: str
 ) -> None:
-    """One task is refused for two seconds; the other, which has one second of time, waits and completes."""
-    openai_env.on("First", Fault.rate_limited(retry_after_s=2), Reply.text("one"))
+    """One task is refused for four seconds; the other, which has three seconds of time, waits and completes."""
+    openai_env.on("First", Fault.rate_limited(retry_after_s=4), Reply.text("one"))
     plan = load_plan(
         {
             "name": "held",
@@ -29,7 +29,7 @@ async def test_a_wait_for_others_does_not_count_against_the_time(
                 {"id": "a", "description": "First."},
                 {"id": "gap", "kind": "function", "call": "agentic_prefect.examples.feedback:plain_note",
                  "input": {"complaints": []}},
-                {"id": "b", "description": "Second.", "timeout_s": 1, "retries": 0, "after": ["next"]},
+                {"id": "b", "description": "Second.", "timeout_s": 3, "retries": 0, "after": ["next"]},
                 {"id": "next", "kind": "function", "call": "agentic_prefect.examples.feedback:plain_note",
                  "input": {"complaints": []}, "after": ["gap"]},
             ],
@@ -41,7 +41,7 @@ async def test_a_wait_for_others_does_not_count_against_the_time(
 
     assert result.status is PlanStatus.COMPLETED, result.reason
     assert openai_env.count == 3
-    assert second.received_at - (refused.answered_at or 0) >= 1.9
+    assert second.received_at - (refused.answered_at or 0) >= 3.9
 
 
 def test_limits_are_set_listed_and_removed(cli: Command, prefect_server: str) -> None:
