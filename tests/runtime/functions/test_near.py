@@ -2,7 +2,10 @@
 
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +13,14 @@ from agentic_prefect import PlanStatus, RunOptions, TaskStatus
 from agentic_prefect.bootstrap import check
 from agentic_prefect.errors import ErrorCode, PlanInvalid
 from agentic_prefect.plans.problems import PlanProblems
+from agentic_prefect.runtime.functions.near import FunctionsElsewhere
+from agentic_prefect.runtime.functions.places import place_of
 from agentic_prefect.settings import AgenticSettings
 from agentic_prefect.testing import make_plan
+from tests.agents.conftest import make_work
 from tests.runtime.conftest import task_runs
+from tests.runtime.functions import work
 from tests.runtime.functions.conftest import HERE, FunctionsOn, calls, ran, stopped_midway, told
-from tests.runtime.functions.work import KEY
 
 pytestmark = pytest.mark.prefect
 
@@ -56,18 +62,6 @@ async def test_lost_process_is_tried_again(functions_on: FunctionsOn, prefect_se
     assert result.output != os.getpid()
 
 
-async def test_secrets_stay_out_of_logs_elsewhere(
-    functions_on: FunctionsOn, prefect_server: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What a function writes to the log of its run is masked where it runs."""
-    functions_on(OWN)
-    await ran(calls("x", "tells"))
-    written = [each.getMessage() for each in caplog.records if each.name == "prefect.task_runs"]
-
-    assert "the key is [redacted]" in written
-    assert not any(KEY in each for each in written)
-
-
 async def test_place_is_no_part_of_the_key(functions_on: FunctionsOn, prefect_server: str) -> None:
     """What was done here is not done again elsewhere."""
     functions_on("threads")
@@ -78,12 +72,39 @@ async def test_place_is_no_part_of_the_key(functions_on: FunctionsOn, prefect_se
     assert (again.results["x"].cached, again.results["x"].output) == (True, [os.getpid(), first.run_id])
 
 
-async def test_plan_without_functions_starts_nothing(functions_on: FunctionsOn, prefect_server: str) -> None:
-    """An address where nothing answers keeps no plan from running that calls no plain function."""
-    functions_on("dask:tcp://127.0.0.1:1")
-    result = await ran(calls("x", "place_async"))
+async def test_place_is_started_once_and_only_for_functions(functions_on: FunctionsOn, prefect_server: str) -> None:
+    """Several functions, those of a sub-plan among them, share one place; a plan that calls none starts none."""
+    functions_on(f"{HERE}:Counted")
+    work.made.clear()
+    await ran(calls("x", "place_async"))
+    before = list(work.made)
+    part = {"name": "part", "tasks": [calls("y", "place")], "result": "{{ tasks.y.output }}"}
+    result = await ran(calls("x", "place"), {"id": "sub", "kind": "plan", "plan": part})
+    outputs: dict[str, Any] = {name: each.output for name, each in result.results.items()}
 
-    assert result.results["x"].output == os.getpid()
+    assert (before, work.made) == ([], ["started", "ended"])
+    assert outputs["x"] == [os.getpid(), result.run_id]
+    assert outputs["sub"][1] not in (None, result.run_id)
+
+
+async def test_start_is_not_the_attempts_time(prefect_server: str) -> None:
+    """The attempt's clock stands still while the place starts, and for that alone."""
+    place = place_of(f"{HERE}:Counted", ["tests.runtime.functions"])
+    assert place is not None
+    functions = FunctionsElsewhere(place, allowed_packages=["tests.runtime.functions"])
+    stood: list[str] = []
+
+    @contextmanager
+    def waiting(why: str) -> Generator[None]:
+        work.made.clear()
+        yield
+        stood.extend(work.made)
+
+    job = make_work(call=f"{HERE}:place", waiting=waiting)
+    outputs = [await functions.call(job), await functions.call(job)]
+    await functions.aclose()
+
+    assert (stood, outputs) == (["started"], [[os.getpid(), None]] * 2)
 
 
 async def test_place_that_cannot_be_reached(functions_on: FunctionsOn, prefect_server: str) -> None:

@@ -40,14 +40,18 @@ def place(request: pytest.FixtureRequest) -> str:
     return request.param if request.param == "processes" else request.getfixturevalue(request.param)
 
 
-async def test_functions_run_elsewhere(place: str, functions_on: FunctionsOn, prefect_server: str) -> None:
-    """Output, process, errors and policies are what they would be here, and the server shows what ran there."""
+async def test_functions_run_elsewhere(
+    place: str, functions_on: FunctionsOn, prefect_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Output, errors, policies and logs are what they would be here, and the server shows what ran there."""
     functions_on(place)
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_REDACT", '["ours-[0-9]+"]')
     rules = {"Fussy": {"then": "continue"}, "default": {"then": "skip_dependents"}}
     result = await ran(
         calls("doubles", "doubled", input={"number": {"n": 4}}),
         calls("where", "place"),
         calls("stays", "place_async"),
+        calls("tells", "tells"),
         calls("value", "bad_value"),
         calls("fussy", "bad_fussy"),
         calls("after", "doubled", input={"number": {"n": 1}}, depends_on=["fussy"]),
@@ -55,10 +59,11 @@ async def test_functions_run_elsewhere(place: str, functions_on: FunctionsOn, pr
     )
     outputs: dict[str, Any] = {name: each.output for name, each in result.results.items()}
     process, run_id = outputs["where"]
-    runs = await task_runs(result.run_id or "", 11)
+    runs = await task_runs(result.run_id or "", 13)
 
     assert (outputs["doubles"], outputs["stays"], run_id) == ({"n": 8}, os.getpid(), result.run_id)
     assert process != os.getpid()
+    assert outputs["tells"] == ["the key is [redacted], the code is [redacted]"]
     assert told(result, "value") == ("ValueError", "the key is [redacted]", "work.py")
     assert told(result, "fussy") == (
         "Fussy",
@@ -71,6 +76,7 @@ async def test_functions_run_elsewhere(place: str, functions_on: FunctionsOn, pr
     assert elsewhere == {
         "doubled (doubles)": "Completed",
         "place (where)": "Completed",
+        "tells (tells)": "Completed",
         "bad_value (value)": "Failed",
         "bad_fussy (fussy)": "Failed",
         "doubled (after)": "Completed",

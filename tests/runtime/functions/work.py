@@ -1,5 +1,6 @@
 """Functions that tests have run elsewhere, and a task runner. What they import must be importable there."""
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -15,6 +16,29 @@ KEY = "sk-1234567890abcdefghijklmnop"
 
 threads = ThreadPoolTaskRunner(max_workers=2)
 """A task runner that starts in no time."""
+made: list[str] = []
+"""What was made of task runners here."""
+
+
+class Counted(ThreadPoolTaskRunner):
+    """A task runner that is made from its class."""
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+
+    def duplicate(self) -> "Counted":
+        """Another one like it."""
+        return Counted()
+
+    def __enter__(self) -> "Counted":
+        made.append("started")
+        return super().__enter__()
+
+    def __exit__(self, *how: object) -> None:
+        made.append("ended")
+        super().__exit__(None, None, None)
+
+
 served = PrefectTaskRunner()
 """One that only does tasks that are served."""
 
@@ -61,9 +85,18 @@ def bad_fussy() -> None:
     raise Fussy("not like this", detail="x")
 
 
-def tells() -> None:
-    """Writes a secret to the log of its run."""
-    get_run_logger().warning("the key is %s", KEY)
+def tells() -> list[str]:
+    """Writes secrets to the log of its run, and returns what would be kept of that."""
+    kept: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: kept.append(record.getMessage())
+    logger = logging.getLogger("prefect.task_runs")
+    logger.addHandler(handler)
+    try:
+        get_run_logger().warning("the key is %s, the code is %s", KEY, "ours-42")
+    finally:
+        logger.removeHandler(handler)
+    return kept
 
 
 def spins(marker: Path) -> None:
