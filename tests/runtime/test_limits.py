@@ -19,28 +19,29 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("limits")]
 async def test_a_wait_for_others_does_not_count_against_the_time(
     openai_env: ScriptedServer, prefect_server: str
 ) -> None:
-    """One task is refused for four seconds; the other, which has three seconds of time, waits and completes."""
+    """One task is refused for four seconds; another, which has three seconds of time, waits and completes."""
     openai_env.on("First", Fault.rate_limited(retry_after_s=4), Reply.text("one"))
+    openai_env.on("Gate", Reply.hold())
+    openai_env.on("Second", Reply.text("two"))
     plan = load_plan(
         {
             "name": "held",
             "defaults": {"model": "openai/m"},
             "tasks": [
                 {"id": "a", "description": "First."},
-                {"id": "gap", "kind": "function", "call": "agentic_prefect.examples.feedback:plain_note",
-                 "input": {"complaints": []}},
-                {"id": "b", "description": "Second.", "timeout_s": 3, "retries": 0, "after": ["next"]},
-                {"id": "next", "kind": "function", "call": "agentic_prefect.examples.feedback:plain_note",
-                 "input": {"complaints": []}, "after": ["gap"]},
+                {"id": "gate", "description": "Gate."},
+                {"id": "b", "description": "Second.", "timeout_s": 3, "retries": 0, "after": ["gate"]},
             ],
         }
-    )  # fmt: skip
-    openai_env.on("Second", Reply.text("two"))
-    result = await run_plan(plan)
-    refused, second = openai_env.requests[0], openai_env.requests_matching("Second")[0]
+    )
+    running = asyncio.create_task(run_plan(plan))
+    await openai_env.wait_until_async(lambda seen: seen.count >= 2 and seen.answered >= 1, timeout_s=60)
+    openai_env.release()
+    result = await running
+    (refused, _), (second,) = openai_env.requests_matching("First"), openai_env.requests_matching("Second")
 
     assert result.status is PlanStatus.COMPLETED, result.reason
-    assert openai_env.count == 3
+    assert openai_env.count == 4
     assert second.received_at - (refused.answered_at or 0) >= 3.9
 
 
