@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from threading import Event
+from threading import Event, Lock
 from time import monotonic
 from typing import Any, Protocol, cast
 
@@ -21,6 +21,11 @@ GRACE_S = 5.0
 
 Runner = TaskRunner[Any]
 Future = PrefectFuture[Any]
+
+_ray_lock = Lock()
+_ray_in_use: list[Runner] = []
+_ray_left: list[Runner] = []
+"""Task runners that are not used any more, and that are ended once no other is."""
 
 
 class Place(Protocol):
@@ -152,15 +157,24 @@ class Ray:
         make: Any = _extra("prefect_ray").RayTaskRunner
         local = {"include_dashboard": False}
         runner: Runner = make(address=self.address) if self.address else make(init_kwargs=local)
-        return runner.__enter__()
+        with _ray_lock:
+            _ray_in_use.append(runner.__enter__())
+        return runner
 
     def cancel(self, future: Future) -> None:
         """What waits is taken back, and what runs is interrupted."""
         _extra("ray").cancel(getattr(future, "wrapped_future"))  # noqa: B009  # not every future has it
 
     def close(self, runner: Runner, *, at_work: Sequence[Event]) -> None:
-        """Leave the cluster; the one of this run ends, with all that it does."""
-        runner.__exit__(None, None, None)
+        """Leave the cluster; the one of this run ends, with all that it does.
+
+        Ray is there once for all of a process, and the task runner that began it would end it for all others.
+        """
+        with _ray_lock:
+            _ray_in_use.remove(runner)
+            _ray_left.append(runner)
+            while _ray_left and not _ray_in_use:
+                _ray_left.pop().__exit__(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentic_prefect import PlanStatus, TaskStatus
+from agentic_prefect.runtime.functions.places import Ray, Runner
 from tests.runtime.conftest import eventually, task_runs
 from tests.runtime.functions.conftest import FunctionsOn, calls, ran, stopped_midway, told
 
@@ -23,15 +25,21 @@ def dask() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def ray() -> Iterator[str]:
-    """A Ray cluster of this machine, which runs join since it is there."""
-    found: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+def first_on_ray() -> Iterator[Runner]:
+    """A task runner on a Ray cluster of this machine, which others join since it is there."""
     pytest.importorskip("prefect_ray", reason="the extra `ray` is not installed")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        found.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-        yield "ray"
-        found.shutdown()
+        runner = Ray().start()
+    yield runner
+    if import_module("ray").is_initialized():
+        Ray().close(runner, at_work=())
+
+
+@pytest.fixture
+def ray(first_on_ray: Runner) -> str:
+    """The place where that one is."""
+    return "ray"
 
 
 @pytest.fixture(params=["processes", "dask", "ray"])
@@ -102,3 +110,15 @@ async def test_ray_interrupts_what_is_stopped(
 
     await eventually(interrupted)
     assert (result.status, marker.read_text()) == (PlanStatus.CANCELLED, "KeyboardInterrupt")
+
+
+def test_ray_ends_with_the_last_that_uses_it(first_on_ray: Runner) -> None:
+    """A run that has started Ray and is over does not take it away from another in the same process."""
+    is_there = import_module("ray").is_initialized
+    second = Ray().start()
+    seen: list[bool] = []
+    for runner in (first_on_ray, second):
+        Ray().close(runner, at_work=())
+        seen.append(is_there())
+
+    assert seen == [True, False]
