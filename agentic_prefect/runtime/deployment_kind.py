@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any, Final, cast
 from uuid import UUID, uuid4
 
@@ -70,17 +71,16 @@ class DeploymentKind:
         deployment = await patiently(lambda: asyncio.to_thread(self._deployment_of, work))
         await self._runs.require_shallow(UUID(work.run_id))
         order = self._order(work, deployment)
-        making: asyncio.Task[FlowRun] | None = None
+        found: FlowRun | Vacancy | None = None
         try:
             async with self._runs.turn:
-                making = asyncio.create_task(self._made(order, await self._runs.find(order)))
-                # Whoever is cancelled here is told which run was made, so that it can be cancelled, too.
-                run = await asyncio.shield(making)
+                found = await self._runs.find(order)
+                run = found = await self._made(order, found)
             _log().info("%s does the work of %s. %s", seen(run, deployment), work.task_id, where(run))
             run = await self._until_it_ends(run, work, deployment)
         except asyncio.CancelledError:
-            if making is not None:
-                await self._call_off(making, work, deployment)
+            if found is not None:
+                await _undisturbed(self._call_off(order, found, work))
             raise
         if deployment.runs_plan:
             result = await plan_result(run, deployment)
@@ -186,19 +186,23 @@ class DeploymentKind:
             hint = f"None is there: `prefect worker start --pool {pool}`."
         _log().warning("%s waits for a worker of the pool %r. %s", seen(run, deployment), pool, hint)
 
-    async def _call_off(self, making: asyncio.Task[FlowRun], work: Work, deployment: Deployment) -> None:
-        """Cancel a run that is no longer needed, as far as that can be done in a moment."""
+    async def _call_off(self, order: Order, found: FlowRun | Vacancy, work: Work) -> None:
+        """Cancel a run that is no longer needed, as far as that can be done in a moment.
+
+        Nobody knows how far a run got that was just being made. To make it once more makes none if it is there, and
+        what stands for it in the graph ends with it.
+        """
         why = work.stop_reason() or "the attempt's time was up, or the run around it was cancelled"
         try:
             async with asyncio.timeout(CALL_OFF_S):
-                run = await making
+                run = await self._made(order, found)
                 if run.state is None or not run.state.is_final():
                     await self._runs.cancel(run.id, f"Cancelled by {work.task_id} of plan {work.plan}: {why}.")
-                    _log().info("%s is cancelled, too.", seen(run, deployment))
-        except (TimeoutError, httpx.HTTPError, AgenticError, ObjectNotFound) as error:
+                    _log().info("%s is cancelled, too.", seen(run, order.deployment))
+        except (TimeoutError, httpx.HTTPError, AgenticError, ObjectNotFound, RuntimeError) as error:
             _log().warning(
                 "A run of deployment %r for %s could not be cancelled (%s) and may go on.",
-                deployment.name, work.task_id, type(error).__name__,
+                order.deployment.name, work.task_id, type(error).__name__,
             )  # fmt: skip
 
 
@@ -215,6 +219,16 @@ class RehearsedDeployments:
             return echo(work.output.json_schema)
         except EchoImpossible:
             return made_up
+
+
+async def _undisturbed(work: Coroutine[Any, Any, None]) -> None:
+    """Do it to its end, whoever else cancels: where a process is told to end, first everything in it is cancelled, and
+    then the run cancels its tasks.
+    """
+    doing = asyncio.create_task(work)
+    while not doing.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({doing})
 
 
 async def _state_of(pool: str) -> WorkPool | None:

@@ -119,31 +119,37 @@ def test_a_failed_run_is_retried_and_resumed_without_paying_twice(
 def test_a_run_that_is_cancelled_in_the_ui_looks_cancelled(
     deployed: str, worker: Path, openai_env: ScriptedServer
 ) -> None:
-    """Its tasks in flight, the one that waits for a retry and the sub-plan are Cancelled; nothing is Crashed."""
+    """Its tasks in flight, the one that waits for a retry, the sub-plan and the run of a deployment are Cancelled;
+    nothing is Crashed.
+    """
     # C-10
     text = (
         "name: stall\ntasks:\n- {id: one, description: First}\n- {id: two, description: Second, depends_on: one}\n"
         "- {id: waits, description: Waits, depends_on: two, retry: {base_s: 60, jitter_ratio: 0}}\n"
         "- {id: stays, description: Stays, depends_on: one}\n"
         "- {id: nest, kind: plan, plan: {name: inner, tasks: [{id: deep, description: Deep}]}}\n"
+        "- {id: far, kind: deployment, call: far/nobody, depends_on: one}\n"
     )
+    _deploy_for_nobody(deployed, "far", "nobody")
     openai_env.on("Waits", Fault.status(500))
     openai_env.on("Stays", Reply.hold())
     openai_env.on("Deep", Reply.hold())
     run = _start(deployed, "run-plan/any-plan", {"plan": text})
     openai_env.wait_for_requests(5, timeout_s=TIMEOUT_S)
     _wait_for(lambda: _task_states(deployed, run).get("waits") == "AwaitingRetry", worker)
+    _wait_for(lambda: "far: nobody" in _task_states(deployed, run), worker)
 
     httpx.post(f"{deployed}/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}}, timeout=30)
     state = _final_state(deployed, run, worker)
-    _wait_for(lambda: "Cancelled" in _task_states(deployed, run).values(), worker)
+    over = {"Completed", "Cancelled", "Crashed", "Failed"}
+    _wait_for(lambda: over.issuperset(_task_states(deployed, run).values()), worker)
     states = _task_states(deployed, run)
     inner = next(name for name in states if name.startswith("agentic-plan"))
 
     assert state == "CANCELLED"
     assert states == {
         "one": "Completed", "two": "Completed", "waits": "Cancelled", "stays": "Cancelled", "nest": "Cancelled",
-        inner: "Cancelled",
+        inner: "Cancelled", "far": "Cancelled", "far: nobody": "Cancelled",
     }  # fmt: skip
 
 
@@ -173,6 +179,12 @@ def test_a_parameter_of_the_wrong_type_is_refused_before_any_run(deployed: str) 
     )
 
     assert answer.status_code == 409
+
+
+def _deploy_for_nobody(api_url: str, flow: str, name: str) -> None:
+    """A deployment whose runs nobody takes up."""
+    flow_id = httpx.post(f"{api_url}/flows/", json={"name": flow}, timeout=60).json()["id"]
+    httpx.post(f"{api_url}/deployments/", json={"flow_id": flow_id, "name": name}, timeout=60).raise_for_status()
 
 
 def _start(api_url: str, name: str, parameters: dict[str, Any]) -> str:
