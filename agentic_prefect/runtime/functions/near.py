@@ -5,7 +5,7 @@ import copy
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
@@ -51,6 +51,7 @@ class FunctionsElsewhere:
     def __init__(self, place: Place, *, allowed_packages: Sequence[str], redact: Sequence[str] = ()) -> None:
         self._place, self._allowed, self._redact = place, tuple(allowed_packages), tuple(redact)
         self._runner: Runner | None = None
+        self._starting: asyncio.Future[Runner] | None = None
         self._abandoned: list[_Call] = []
         # Task runners are neither async nor made for several threads at once: all that is asked of one is asked here.
         self._thread: ThreadPoolExecutor | None = None
@@ -77,8 +78,9 @@ class FunctionsElsewhere:
         call, loop = _Call(), asyncio.get_running_loop()
         submit = self._submission(call, work, loop)
         try:
-            with work.waiting("") if self._runner is None else nullcontext():
-                await self._in_thread(self._started)
+            if self._runner is None:
+                with work.waiting(""):
+                    await self._start()
             future = await self._in_thread(submit)
             await call.done.wait()
             # In a context of its own: Prefect's futures look for what the run around them is to do next.
@@ -99,6 +101,18 @@ class FunctionsElsewhere:
         await self._in_thread(lambda: self._stop(self._runner))
         self._thread = None
         thread.shutdown(wait=False)
+
+    async def _start(self) -> None:
+        """Have the place started. All that wait for it share how that goes: it may take long to find nothing there."""
+        if self._starting is None:
+            self._starting = self._in_thread(self._started)
+            self._starting.add_done_callback(self._start_over)
+        await asyncio.shield(self._starting)
+
+    def _start_over(self, starting: asyncio.Future[Runner]) -> None:
+        self._starting = None
+        if not starting.cancelled():
+            starting.exception()  # it is heard even if all that waited for it have been cancelled
 
     def _in_thread(self, do: Callable[[], ResultT]) -> asyncio.Future[ResultT]:
         self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="agentic-functions")

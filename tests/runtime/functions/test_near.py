@@ -121,6 +121,21 @@ async def test_place_that_cannot_be_reached(functions_on: FunctionsOn, prefect_s
     assert error.message.startswith("Functions run on Dask at tcp://127.0.0.1:1, which cannot be reached: ")
 
 
+async def test_start_that_fails_is_shared(functions_on: FunctionsOn, prefect_server: str) -> None:
+    """What waits for the same start fails with it, once for each attempt."""
+    functions_on(f"{HERE}:Unreachable")
+    work.made.clear()
+    result = await ran(*(calls(name, "place", retries=0) for name in "abc"))
+
+    assert [told(result, name)[:2] for name in "abc"] == [
+        (
+            "FunctionLost",
+            f"Functions run on the task runner '{HERE}:Unreachable', which cannot be reached: nobody there",
+        )
+    ] * 3
+    assert work.made == ["tried"]
+
+
 @pytest.mark.parametrize(("extra", "module"), [("dask", "prefect_dask"), ("ray", "prefect_ray")])
 async def test_missing_extra_is_told_before_the_run(
     extra: str, module: str, functions_on: FunctionsOn, monkeypatch: pytest.MonkeyPatch

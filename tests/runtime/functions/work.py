@@ -39,6 +39,18 @@ class Counted(ThreadPoolTaskRunner):
         super().__exit__(None, None, None)
 
 
+class Unreachable(Counted):
+    """A task runner whose place is out of reach."""
+
+    def duplicate(self) -> "Unreachable":
+        """Another one like it."""
+        return Unreachable()
+
+    def __enter__(self) -> "Unreachable":
+        made.append("tried")
+        raise ConnectionError("nobody there")
+
+
 served = PrefectTaskRunner()
 """One that only does tasks that are served."""
 
