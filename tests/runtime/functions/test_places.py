@@ -30,10 +30,11 @@ def first_on_ray() -> Iterator[Runner]:
     pytest.importorskip("prefect_ray", reason="the extra `ray` is not installed")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_AUTH_MODE", "disabled")  # which would write a token into the user's home
         runner = Ray().start()
-    yield runner
-    if import_module("ray").is_initialized():
-        Ray().close(runner, at_work=())
+        yield runner
+        if import_module("ray").is_initialized():
+            Ray().close(runner, at_work=())
 
 
 @pytest.fixture
