@@ -68,14 +68,16 @@ class DeploymentKind:
         ledger = self._ledger_of(work)
         if used_up := ledger.used_up():
             raise BudgetExceeded(f"{used_up} No run of deployment {work.task.call!r} was made for {work.task_id!r}.")
-        deployment = await patiently(lambda: asyncio.to_thread(self._deployment_of, work))
-        await self._runs.require_shallow(UUID(work.run_id))
+        with work.waiting(""):
+            deployment = await patiently(lambda: asyncio.to_thread(self._deployment_of, work))
+            await self._runs.require_shallow(UUID(work.run_id))
         order = self._order(work, deployment)
         found: FlowRun | Vacancy | None = None
         try:
-            async with self._runs.turn:
-                found = await self._runs.find(order)
-                run = found = await self._made(order, found)
+            with work.waiting(""):
+                async with self._runs.turn:
+                    found = await self._runs.find(order)
+                    run = found = await self._made(order, found)
             _log().info("%s does the work of %s. %s", seen(run, deployment), work.task_id, where(run))
             run = await self._until_it_ends(run, work, deployment)
         except asyncio.CancelledError:

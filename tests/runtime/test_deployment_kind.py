@@ -172,26 +172,6 @@ async def test_after_a_failed_run_the_next_pays_only_for_the_rest(
     assert result.usage.calls == 3
 
 
-async def test_a_run_that_was_made_is_found_again(worker: InProcessWorker, openai_env: ScriptedServer) -> None:
-    """A run of the plan that goes on from another one takes what its runs put out, and starts none anew."""
-    openai_env.on("Sum up", Fault.status(400), Reply.text("both fine"))
-    name = await worker.deploy(report)
-    plan = make_plan(
-        {"id": "work", "kind": "deployment", "call": name, "input": {"city": "Oslo", "mode": "{{ inputs.mode }}"}},
-        {"id": "end", "description": "Sum up {{ tasks.work.output }}", "model": "openai/scripted"},
-        inputs={"mode": {"type": "string", "default": ""}},
-    )
-    first = await run_plan(plan)
-    _forget_results()
-    second = await run_plan(plan, options=RunOptions(resume=first.run_id))
-    other = await run_plan(plan, {"mode": "other"}, options=RunOptions(resume=first.run_id))
-
-    assert (first.status, second.output, second.results["work"].cached) == ("partial_failure", "both fine", False)
-    assert other.successful
-    assert [run.parameters["mode"] for run in await worker.runs()] == ["", "other"]
-    assert started == ["Oslo", "Oslo"]
-
-
 async def test_a_retry_in_the_ui_takes_the_same_runs(worker: InProcessWorker, openai_env: ScriptedServer) -> None:
     """A deployed plan that is retried finds the runs that it made, also where it kept nothing of them."""
     openai_env.on("Sum up", Fault.status(400), Reply.text("both fine"))
@@ -204,10 +184,10 @@ async def test_a_retry_in_the_ui_takes_the_same_runs(worker: InProcessWorker, op
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(f"run-plan/{outer}")
         run = await client.create_flow_run_from_deployment(deployment.id, name="the plan")
-        await eventually(lambda: _ended(worker, "the plan", "PartialFailure"))
+        await eventually(lambda: _is(worker, "the plan", "PartialFailure"))
         _forget_results()
         await client.set_flow_run_state(run.id, AwaitingRetry(message="Retry from the UI"), force=True)
-        await eventually(lambda: _ended(worker, "the plan", "Completed"))
+        await eventually(lambda: _is(worker, "the plan", "Completed"))
 
     assert [name for name, _ in await worker.states()] == ["the plan", "work"]
     assert started == ["Oslo"]
@@ -246,20 +226,25 @@ async def test_an_output_that_is_not_accepted_is_not_taken_twice(worker: InProce
     assert await worker.states() == [("work", "Completed"), ("work", "Completed")]
 
 
-@pytest.mark.parametrize("state", [Cancelled(message="no need"), Crashed(message="gone")], ids=["cancelled", "crashed"])
-async def test_a_flow_that_was_stopped_is_not_done_again(state: Any, worker: InProcessWorker) -> None:
+async def test_a_flow_that_was_stopped_is_not_done_again(worker: InProcessWorker) -> None:
     """Somebody cancelled it, or its process died: the task fails, saying so, since all would be done twice."""
     name = await worker.deploy(report)
-    running = asyncio.create_task(run_plan(calls(name, {"city": "Oslo", "mode": "hang"})))
-    await eventually(lambda: _ended(worker, "work", "Running"))
-    (run,) = await worker.runs()
+    plan = calls(name, {"city": "{{ item }}", "mode": "hang"}, for_each=["Oslo", "Rome"])
+    running = asyncio.create_task(run_plan(plan))
+    await eventually(lambda: _is(worker, "work[0]", "Running"))
+    await eventually(lambda: _is(worker, "work[1]", "Running"))
     async with get_client() as client:
-        await client.set_flow_run_state(run.id, state, force=True)
-    error = (await running).results["work"].error
+        for run, state in zip(
+            await worker.runs(), (Cancelled(message="no need"), Crashed(message="gone")), strict=True
+        ):
+            await client.set_flow_run_state(run.id, state, force=True)
+    results = (await running).results
+    errors = [results[f"work[{index}]"].error for index in range(2)]
 
-    assert error is not None
-    assert f"of deployment {name!r} ended {state.name}: {state.message}. See " in error.message
-    assert started == ["Oslo"]
+    told = [error.message if error else "" for error in errors]
+    assert f"of deployment {name!r} ended Cancelled: no need. See " in told[0]
+    assert f"of deployment {name!r} ended Crashed: gone. See " in told[1]
+    assert sorted(started) == ["Oslo", "Rome"]
 
 
 async def test_a_plan_whose_process_died_goes_on_in_another_run(
@@ -468,7 +453,7 @@ async def _said(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
     return [record.getMessage() for record in caplog.records if text in record.getMessage()]
 
 
-async def _ended(worker: InProcessWorker, name: str, state: str) -> bool:
+async def _is(worker: InProcessWorker, name: str, state: str) -> bool:
     return (name, state) in await worker.states()
 
 
