@@ -3,8 +3,6 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 _Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
@@ -26,16 +24,8 @@ class Slots:
         """Whether one more would not have to wait at this moment."""
         return self._free > 0
 
-    @asynccontextmanager
-    async def one(self) -> AsyncGenerator[None]:
-        """One of the slots, as soon as there is a free one, until the body ends."""
-        await self._take()
-        try:
-            yield
-        finally:
-            self._give_back()
-
-    async def _take(self) -> None:
+    async def take(self) -> None:
+        """Take a slot as soon as one is free; whoever has one gives it back."""
         with self._lock:
             if self._free > 0:
                 self._free -= 1
@@ -49,7 +39,7 @@ class Slots:
             self._step_back(waiter)
             raise
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
         """Hand the slot to whoever has waited longest."""
         with self._lock:
             while self._waiting:
@@ -63,7 +53,7 @@ class Slots:
 
     def _grant(self, turn: "asyncio.Future[None]") -> None:
         if turn.done():
-            self._give_back()
+            self.give_back()
         else:
             turn.set_result(None)
 
@@ -71,7 +61,7 @@ class Slots:
         """Whoever waited was cancelled; a slot that was handed over in the same moment goes to the next."""
         turn = waiter[1]
         if turn.done() and not turn.cancelled():
-            self._give_back()
+            self.give_back()
             return
         with self._lock:
             if waiter in self._waiting:

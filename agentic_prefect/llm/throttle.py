@@ -6,7 +6,7 @@ import math
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from aiolimiter import AsyncLimiter
@@ -71,15 +71,19 @@ class Throttle:
             tokens: What it is expected to take.
             waiting: Entered around each wait.
         """
-        async with AsyncExitStack() as stack:
-            if self._slots is not None:
-                with nullcontext() if self._slots.has_room else waiting(""):
-                    await stack.enter_async_context(self._slots.one())
+        slots = self._slots
+        if slots is not None:
+            with nullcontext() if slots.has_room else waiting(""):
+                await slots.take()
+        try:
             await self._stand_still(waiting)
             await self._take_turns(tokens, waiting)
             # Whoever waited for its turn may have been told to wait meanwhile, by the answer to another.
             await self._stand_still(waiting)
             yield
+        finally:
+            if slots is not None:
+                slots.give_back()
 
     async def hold(self, seconds: float) -> None:
         """Let nobody in for so long, since the provider said so to one of them."""
@@ -104,8 +108,10 @@ class Throttle:
     async def _take(self, limiter: AsyncLimiter, amount: int, waiting: Waiting) -> None:
         # What is larger than the whole stretch would wait for ever.
         amount = min(amount, math.floor(limiter.max_rate))
-        word = "" if limiter.has_capacity(amount) else f"Connection {self._name!r} is at its limit per minute."
-        with waiting(word):
+        if limiter.has_capacity(amount):
+            await limiter.acquire(amount)
+            return
+        with waiting(f"Connection {self._name!r} is at its limit per minute."):
             await limiter.acquire(amount)
 
 

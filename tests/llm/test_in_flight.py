@@ -2,8 +2,20 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 from agentic_prefect.llm.in_flight import Slots
+
+
+@asynccontextmanager
+async def one_of(slots: Slots) -> AsyncGenerator[None]:
+    """A slot for as long as the body takes."""
+    await slots.take()
+    try:
+        yield
+    finally:
+        slots.give_back()
 
 
 async def test_those_that_wait_are_served_in_their_order() -> None:
@@ -11,7 +23,7 @@ async def test_those_that_wait_are_served_in_their_order() -> None:
     slots, order = Slots(1), list[int]()
 
     async def one(number: int) -> None:
-        async with slots.one():
+        async with one_of(slots):
             order.append(number)
             await asyncio.sleep(0)
 
@@ -25,7 +37,7 @@ async def test_who_is_cancelled_takes_no_slot_along() -> None:
     slots, ended = Slots(1), list[str]()
 
     async def one(name: str, until: asyncio.Event) -> None:
-        async with slots.one():
+        async with one_of(slots):
             await until.wait()
             ended.append(name)
 
@@ -49,7 +61,7 @@ def test_threads_share_the_slots() -> None:
 
     async def work() -> None:
         nonlocal now, most, done
-        async with slots.one():
+        async with one_of(slots):
             with lock:
                 now += 1
                 most = max(most, now)
