@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.testing import Reply, ScriptedServer
+from tests import patient
 from tests.cli.conftest import PROGRAM
 
 pytestmark = pytest.mark.prefect
@@ -165,6 +165,6 @@ def _state(api_url: str, run_id: str) -> Any:
     """The state of the flow run, polled: the server lags behind."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
-        state = httpx.get(f"{api_url}/flow_runs/{run_id}", timeout=60).json()["state_type"]
+        state = patient.get(f"{api_url}/flow_runs/{run_id}").json()["state_type"]
         if state not in ("RUNNING", "PENDING", "CANCELLING") or time.monotonic() > deadline:
             return state

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from agentic_prefect.cli.local_server import LocalServer
@@ -18,6 +17,7 @@ from agentic_prefect.llm.local.status import read_record
 from agentic_prefect.llm.local.unavailable import LocalModelUnavailable
 from agentic_prefect.llm.local.weights import default_cache_dir, fetch
 from agentic_prefect.stored_plans import shipped_folder, stored_plans
+from tests import patient
 from tests.cli.conftest import PROGRAM, Done
 
 USERS_CACHE = default_cache_dir(os.environ)
@@ -85,7 +85,7 @@ def test_dev_deploys_on_the_server_that_runs(call: Call, cache: Path) -> None:
     record, _ = server.start()
 
     done = call("dev", "--no-stay")
-    names = [each["name"] for each in httpx.post(f"{record.api_url}/deployments/filter", json={}, timeout=60).json()]
+    names = [each["name"] for each in patient.post(f"{record.api_url}/deployments/filter", json={}).json()]
 
     assert done.code == 0, done.out + done.err
     assert set(names) == {"any-plan", *(path.stem for path in stored_plans([shipped_folder()]).values())}

@@ -10,9 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from tests import patient
 from tests.cli.conftest import Command
 
-pytestmark = pytest.mark.prefect
+# A worker takes up whatever is in its pool, and several tests share the usual one.
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pool")]
 
 TEXT = """
 name: {name}
@@ -142,7 +144,7 @@ def test_a_run_that_overlaps_does_as_the_strategy_says(
     answers = [_take_up(prefect_server, run) for run in runs]
 
     assert answers[0]["status"] == "ACCEPT"
-    assert httpx.get(f"{prefect_server}/flow_runs/{runs[1]}", timeout=60).json()["state"]["name"] == state
+    assert patient.get(f"{prefect_server}/flow_runs/{runs[1]}").json()["state"]["name"] == state
 
 
 def test_a_version_that_is_deployed_cannot_be_deleted(file: Path, name: str, cli: Command) -> None:
@@ -172,7 +174,7 @@ def test_what_is_wrong_is_told_and_nothing_is_deployed(
 
     assert done.code == 2
     assert message in done.err
-    assert httpx.get(f"{prefect_server}/deployments/name/run-plan/{name}", timeout=60).status_code == 404
+    assert patient.get(f"{prefect_server}/deployments/name/run-plan/{name}").status_code == 404
 
 
 def test_an_input_without_a_default_needs_a_value_on_a_schedule(tmp_path: Path, name: str, cli: Command) -> None:
@@ -205,19 +207,19 @@ def test_a_schedule_that_is_not_there_is_told_with_what_is(file: Path, name: str
 
 
 def _deployment(api_url: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{api_url}/deployments/name/run-plan/{name}", timeout=60).json()
+    found: dict[str, Any] = patient.get(f"{api_url}/deployments/name/run-plan/{name}").json()
     found["schedules"] = sorted(found["schedules"], key=lambda each: each["slug"])
     return found
 
 
 def _run(api_url: str, deployment: str, parameters: dict[str, Any]) -> httpx.Response:
     url = f"{api_url}/deployments/{deployment}/create_flow_run"
-    return httpx.post(url, json={"parameters": parameters}, timeout=30)
+    return patient.post(url, json={"parameters": parameters})
 
 
 def _take_up(api_url: str, run: str) -> dict[str, Any]:
     """What a worker does first."""
-    answer = httpx.post(f"{api_url}/flow_runs/{run}/set_state", json={"state": {"type": "PENDING"}}, timeout=30)
+    answer = patient.post(f"{api_url}/flow_runs/{run}/set_state", json={"state": {"type": "PENDING"}})
     found: dict[str, Any] = answer.json()
     return found
 

@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
+from tests import patient
 from tests.cli.conftest import PROGRAM, Command
 
 pytestmark = pytest.mark.prefect
@@ -61,7 +61,7 @@ def test_killed_at_every_task_and_resumed(tmp_path: Path, openai_env: ScriptedSe
     assert asked == dict.fromkeys(range(STEPS), 2)
     assert [result.results[f"t{number}"].cached for number in range(STEPS)] == [True] * 9 + [False]
     assert result.usage.calls == 1
-    assert httpx.get(f"{prefect_server}/flow_runs/{killed[0]}", timeout=60).json()["state_type"] == "CRASHED"
+    assert patient.get(f"{prefect_server}/flow_runs/{killed[0]}").json()["state_type"] == "CRASHED"
 
 
 def test_killed_between_the_calls_of_a_task(

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
 import pytest
 
 from agentic_prefect.testing import Reply, ScriptedServer
+from tests import patient
 from tests.cli.conftest import PROGRAM, Command
 
-pytestmark = pytest.mark.prefect
+# A worker takes up whatever is in its pool, and several tests share the usual one.
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pool")]
 PATIENCE_S = 180.0
 
 
@@ -90,8 +91,8 @@ def test_runs_are_listed_shown_and_cancelled(plans: Path, name: str, cli: Comman
     """A run that waits for a worker ends at once when it is cancelled, and cannot be cancelled twice."""
     # CT-09
     cli("deploy", plans / "tick.yaml")
-    deployment = httpx.get(f"{prefect_server}/deployments/name/run-plan/{name}", timeout=60).json()["id"]
-    run = httpx.post(f"{prefect_server}/deployments/{deployment}/create_flow_run", json={}, timeout=60).json()["id"]
+    deployment = patient.get(f"{prefect_server}/deployments/name/run-plan/{name}").json()["id"]
+    run = patient.post(f"{prefect_server}/deployments/{deployment}/create_flow_run", json={}).json()["id"]
 
     table = cli("runs", "list", name).out
     cancelled, again = cli("runs", "cancel", run), cli("runs", "cancel", run)
@@ -135,7 +136,7 @@ def test_nothing_is_served_when_a_plan_would_not_run(
     assert "nobody" in done.err
     assert f"Two plans are called '{name}'" in done.err
     assert "There is no plan in" in nothing.err
-    assert httpx.get(f"{prefect_server}/deployments/name/run-plan/{name}", timeout=60).status_code == 404
+    assert patient.get(f"{prefect_server}/deployments/name/run-plan/{name}").status_code == 404
 
 
 def test_a_plan_that_is_deployed_elsewhere_stays_there(
@@ -143,7 +144,7 @@ def test_a_plan_that_is_deployed_elsewhere_stays_there(
 ) -> None:
     """`serve` does not take a deployment away from the workers of another pool."""
     pool = f"pool-{uuid.uuid4().hex[:8]}"
-    httpx.post(f"{prefect_server}/work_pools/", json={"name": pool, "type": "process"}, timeout=60).raise_for_status()
+    patient.post(f"{prefect_server}/work_pools/", json={"name": pool, "type": "process"}).raise_for_status()
     cli("deploy", plans / "tick.yaml", "--work-pool", pool)
     done = cli("serve", plans, "--no-stay")
 

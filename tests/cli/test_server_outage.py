@@ -11,6 +11,7 @@ import httpx
 
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.testing import Reply, ScriptedServer
+from tests import patient
 from tests.cli.conftest import PROGRAM
 from tests.prefect_server import ensure_started, free_port, kill, stop
 from tests.runtime.conftest import eventually
@@ -47,12 +48,12 @@ def test_the_server_dies_and_returns(tmp_path: Path, openai_env: ScriptedServer)
         openai_env.wait_until(lambda tally: tally.answered == STEPS, timeout_s=90)
         ensure_started(home, api_url=api_url, owner_pid=os.getpid())
         cancelled = {"type": "CANCELLED", "message": "by hand"}
-        httpx.post(f"{api_url}/flow_runs/{elsewhere}/set_state", json={"state": cancelled, "force": True}, timeout=60)
+        patient.post(f"{api_url}/flow_runs/{elsewhere}/set_state", json={"state": cancelled, "force": True})
         _, told = process.communicate(timeout=150)
         result = PlanResult.model_validate_json(out.read_text())
         states = asyncio.run(_states(api_url, result.run_id))
-        run = httpx.get(f"{api_url}/flow_runs/{result.run_id}", timeout=60).json()
-        report = httpx.get(f"{api_url}/artifacts/plan-report/latest", timeout=60).json()
+        run = patient.get(f"{api_url}/flow_runs/{result.run_id}").json()
+        report = patient.get(f"{api_url}/artifacts/plan-report/latest").json()
     finally:
         stop(home)
     asked = Counter(next(n for n in range(STEPS) if f"Step {n}." in each.prompt_text) for each in openai_env.requests)
@@ -68,8 +69,8 @@ def test_the_server_dies_and_returns(tmp_path: Path, openai_env: ScriptedServer)
 
 
 def _deploy(api_url: str, flow: str, name: str) -> None:
-    flow_id = httpx.post(f"{api_url}/flows/", json={"name": flow}, timeout=60).json()["id"]
-    httpx.post(f"{api_url}/deployments/", json={"flow_id": flow_id, "name": name}, timeout=60).raise_for_status()
+    flow_id = patient.post(f"{api_url}/flows/", json={"name": flow}).json()["id"]
+    patient.post(f"{api_url}/deployments/", json={"flow_id": flow_id, "name": name}).raise_for_status()
 
 
 async def _run_of(api_url: str, flow: str) -> str:

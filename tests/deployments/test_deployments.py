@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from agentic_prefect.cli.worker import worker_process
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
+from tests import patient
+
+# A worker takes up whatever is in its pool, and several tests share the usual one.
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pool")]
 
 TIMEOUT_S = 180.0
 POOL = "agentic"
@@ -26,7 +29,7 @@ POOL = "agentic"
 @pytest.fixture(scope="module")
 def deployed(repository: Path, prefect_server: str) -> str:
     """The server's API address, once everything in `deployments/prefect.yaml` has been deployed to it."""
-    made = httpx.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"}, timeout=60)
+    made = patient.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"})
     assert made.status_code in (201, 409), made.text
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
     done = subprocess.run(
@@ -58,7 +61,6 @@ def worker(
         yield log
 
 
-@pytest.mark.prefect
 @pytest.mark.slow
 def test_runs_made_through_the_api_complete_on_the_worker(
     deployed: str, worker: Path, openai_env: ScriptedServer
@@ -81,7 +83,6 @@ def test_runs_made_through_the_api_complete_on_the_worker(
     assert _run(deployed, runs["text"])["name"] == "tiny"
 
 
-@pytest.mark.prefect
 @pytest.mark.slow
 def test_a_failed_run_is_retried_and_resumed_without_paying_twice(
     deployed: str, worker: Path, openai_env: ScriptedServer
@@ -98,7 +99,7 @@ def test_a_failed_run_is_retried_and_resumed_without_paying_twice(
     failed = _final_state(deployed, run, worker)
 
     scheduled = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
-    retried = httpx.post(f"{deployed}/flow_runs/{run}/set_state", json={"state": scheduled}, timeout=30)
+    retried = patient.post(f"{deployed}/flow_runs/{run}/set_state", json={"state": scheduled})
     failed_again = _final_state(deployed, run, worker)
     done = subprocess.run(
         [str(Path(sys.executable).with_name("agentic-prefect")), "resume", run],
@@ -114,7 +115,6 @@ def test_a_failed_run_is_retried_and_resumed_without_paying_twice(
     assert _run(deployed, resumed)["parameters"]["resume"] == run
 
 
-@pytest.mark.prefect
 @pytest.mark.slow
 def test_a_run_that_is_cancelled_in_the_ui_looks_cancelled(
     deployed: str, worker: Path, openai_env: ScriptedServer
@@ -139,7 +139,7 @@ def test_a_run_that_is_cancelled_in_the_ui_looks_cancelled(
     _wait_for(lambda: _task_states(deployed, run).get("waits") == "AwaitingRetry", worker)
     _wait_for(lambda: "far: nobody" in _task_states(deployed, run), worker)
 
-    httpx.post(f"{deployed}/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}}, timeout=30)
+    patient.post(f"{deployed}/flow_runs/{run}/set_state", json={"state": {"type": "CANCELLING"}})
     state = _final_state(deployed, run, worker)
     over = {"Completed", "Cancelled"}
     _wait_for(lambda: over.issuperset(_task_states(deployed, run).values()), worker)
@@ -153,12 +153,11 @@ def test_a_run_that_is_cancelled_in_the_ui_looks_cancelled(
     }  # fmt: skip
 
 
-@pytest.mark.prefect
 def test_the_deployments_are_as_the_file_says(deployed: str, repository: Path) -> None:
     """Every deployment of the file is there, with its schedule, and its form describes each parameter."""  # CT-11
     written = yaml.safe_load((repository / "deployments" / "prefect.yaml").read_text())
     names = [each["name"] for each in written["deployments"]]
-    found = {each["name"]: each for each in httpx.post(f"{deployed}/deployments/filter", json={}, timeout=60).json()}
+    found = {each["name"]: each for each in patient.post(f"{deployed}/deployments/filter", json={}).json()}
     schedules = [each["schedule"]["cron"] for each in found["morning-triage"]["schedules"]]
     fields = found["any-plan"]["parameter_openapi_schema"]["properties"]
 
@@ -167,15 +166,13 @@ def test_the_deployments_are_as_the_file_says(deployed: str, repository: Path) -
     assert all(field.get("description") for field in fields.values()), json.dumps(fields)
 
 
-@pytest.mark.prefect
 def test_a_parameter_of_the_wrong_type_is_refused_before_any_run(deployed: str) -> None:
     """The server itself turns down a value that the form would not take."""
-    deployment = httpx.get(f"{deployed}/deployments/name/run-plan/any-plan", timeout=60).json()["id"]
+    deployment = patient.get(f"{deployed}/deployments/name/run-plan/any-plan").json()["id"]
 
-    answer = httpx.post(
+    answer = patient.post(
         f"{deployed}/deployments/{deployment}/create_flow_run",
         json={"parameters": {"max_concurrency": "many"}},
-        timeout=60,
     )
 
     assert answer.status_code == 409
@@ -183,27 +180,19 @@ def test_a_parameter_of_the_wrong_type_is_refused_before_any_run(deployed: str) 
 
 def _deploy_for_nobody(api_url: str, flow: str, name: str) -> None:
     """A deployment whose runs nobody takes up."""
-    flow_id = httpx.post(f"{api_url}/flows/", json={"name": flow}, timeout=60).json()["id"]
-    httpx.post(f"{api_url}/deployments/", json={"flow_id": flow_id, "name": name}, timeout=60).raise_for_status()
+    flow_id = patient.post(f"{api_url}/flows/", json={"name": flow}).json()["id"]
+    patient.post(f"{api_url}/deployments/", json={"flow_id": flow_id, "name": name}).raise_for_status()
 
 
 def _start(api_url: str, name: str, parameters: dict[str, Any]) -> str:
-    deployment = httpx.get(f"{api_url}/deployments/name/{name}", timeout=60).json()["id"]
-    deadline = time.monotonic() + TIMEOUT_S
-    # A server on SQLite that is busy says 503, and Prefect's own client asks again.
-    while (answer := _post(api_url, deployment, parameters)).status_code == 503 and time.monotonic() < deadline:
-        time.sleep(0.5)
+    deployment = patient.get(f"{api_url}/deployments/name/{name}").json()["id"]
+    answer = patient.post(f"{api_url}/deployments/{deployment}/create_flow_run", json={"parameters": parameters})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 
 
-def _post(api_url: str, deployment: str, parameters: dict[str, Any]) -> httpx.Response:
-    url = f"{api_url}/deployments/{deployment}/create_flow_run"
-    return httpx.post(url, json={"parameters": parameters}, timeout=30)
-
-
 def _run(api_url: str, run_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{api_url}/flow_runs/{run_id}", timeout=60).json()
+    found: dict[str, Any] = patient.get(f"{api_url}/flow_runs/{run_id}").json()
     return found
 
 
@@ -224,5 +213,5 @@ def _wait_for(holds: Callable[[], bool], log: Path) -> None:
 
 
 def _task_states(api_url: str, run_id: str) -> dict[str, str]:
-    answer = httpx.post(f"{api_url}/task_runs/filter", json={"flow_runs": {"id": {"any_": [run_id]}}}, timeout=60)
+    answer = patient.post(f"{api_url}/task_runs/filter", json={"flow_runs": {"id": {"any_": [run_id]}}})
     return {each["name"]: each["state_name"] for each in answer.json()}

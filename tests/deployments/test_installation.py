@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from prefect.settings.legacy import _get_settings_fields
 from prefect.settings.models.root import Settings
 
 from agentic_prefect.settings import AgenticSettings
+from tests import patient
 
 OTHERS = {"DO_NOT_TRACK"}
 REDIS = re.compile(r"PREFECT_REDIS_MESSAGING_(HOST|PORT)")
@@ -58,10 +58,9 @@ def test_a_pools_template_is_taken_by_the_server(kind: str, name: str, repositor
     """Each placeholder of the template has a variable, and the server makes a pool of it."""
     template = json.loads((repository / "deployments" / name).read_text())
     used = set(re.findall(r"\{\{ (\w+) \}\}", json.dumps(template["job_configuration"])))
-    made = httpx.post(
+    made = patient.post(
         f"{prefect_server}/work_pools/",
         json={"name": f"from-{kind}-template", "type": kind, "base_job_template": template},
-        timeout=60,
     )
 
     assert made.status_code == 201, made.text

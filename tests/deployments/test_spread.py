@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterName
@@ -21,6 +20,7 @@ from agentic_prefect.blocks.plan_store import save_plan
 from agentic_prefect.cli.worker import worker_process
 from agentic_prefect.hosting.deploying import Wish, deploy
 from agentic_prefect.testing import Reply, ScriptedServer
+from tests import patient
 from tests.runtime.conftest import eventually
 
 TIMEOUT_S = 120.0
@@ -46,7 +46,7 @@ result: "{{{{ tasks.visit.outputs }}}}"
 def workers(prefect_server: str, openai_env: ScriptedServer, tmp_path: Path) -> Iterator[tuple[str, list[Path]]]:
     """Two workers on a pool of their own, each for three runs at once; the pool and their logs."""
     pool = f"spread-{uuid4().hex[:6]}"
-    httpx.post(f"{prefect_server}/work_pools/", json={"name": pool, "type": "process"}).raise_for_status()
+    patient.post(f"{prefect_server}/work_pools/", json={"name": pool, "type": "process"}).raise_for_status()
     environment = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_WORKER_QUERY_SECONDS": "1"}
     logs = [tmp_path / f"worker-{number}.log" for number in range(2)]
     with ExitStack() as both:

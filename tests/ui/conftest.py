@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
+from tests import patient
 from tests.conftest import REPOSITORY
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: see the extra `dev`.")
@@ -73,13 +73,13 @@ class Browser:
 
     def get(self, path: str) -> Any:
         """What the API says."""
-        answer = httpx.get(f"{self.api_url}/{path}", timeout=60)
+        answer = patient.get(f"{self.api_url}/{path}")
         answer.raise_for_status()
         return answer.json()
 
     def post(self, path: str, **body: Any) -> Any:
         """What the API answers."""
-        answer = httpx.post(f"{self.api_url}/{path}", json=body, timeout=60)
+        answer = patient.post(f"{self.api_url}/{path}", json=body)
         answer.raise_for_status()
         return answer.json()
 
@@ -129,7 +129,8 @@ class Browser:
         """Open the run's menu and take an entry; the dialog that it opens."""
         self.page.locator("main button[aria-haspopup=menu]:has(svg.lucide-ellipsis-vertical)").first.click()
         self.page.get_by_role("menuitem", name=action, exact=True).click()
-        return self.page.get_by_role("dialog" if action == "Resume" else "alertdialog")
+        # A list of choices that is being closed is a dialog, too, for a moment.
+        return self.page.locator('[role="dialog"][data-slot="dialog-content"], [role="alertdialog"]')
 
     def select(self, form: Any, label: str, option: str) -> None:
         """Choose from a list in a form."""

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from agentic_prefect.cli.worker import worker_process
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
+from tests import patient
 from tests.cli.conftest import PROGRAM
 from tests.ui.conftest import Browser
 
@@ -65,7 +65,7 @@ def worker(
     prefect_server: str, openai_env: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
     """A worker whose runs reach the scripted model, and are suspended as soon as only people are awaited."""
-    made = httpx.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"}, timeout=60)
+    made = patient.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"})
     assert made.status_code in (201, 409), made.text
     log = tmp_path / "worker.log"
     environment = {
@@ -168,7 +168,7 @@ def test_a_failed_run_is_retried(browser: Browser, worker: Path, openai_env: Scr
 
 def test_a_schedule_is_switched_off_and_on(browser: Browser, prefect_server: str, tmp_path: Path) -> None:
     """The planned runs of a schedule are seen; the switch stops it, and they are gone, and starts it again."""
-    made = httpx.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"}, timeout=60)
+    made = patient.post(f"{prefect_server}/work_pools/", json={"name": POOL, "type": "process"})
     assert made.status_code in (201, 409), made.text
     deployment = deploy(tmp_path, SHAKY.replace("shaky", "morning"), "--cron", "0 7 * * 1-5")
 

@@ -169,13 +169,19 @@ def _drop_notices() -> None:
 
 def _pickled(error: Exception) -> bytes:
     """The error and its cause, if they come back from it as they were."""
-    for cause in (error.__cause__, None):
-        try:
-            pickled = pickle.dumps((error, cause))
-        except Exception:  # noqa: BLE001  # an exception may raise anything when it is taken apart
-            continue
-        if _unpickled(pickled) is not None:
-            return pickled
+    cause, context = error.__cause__, error.__context__
+    # Some libraries, Dask's among them, have every exception take along what led to it.
+    error.__cause__ = error.__context__ = None
+    try:
+        for along in (cause, None):
+            try:
+                pickled = pickle.dumps((error, along))
+            except Exception:  # noqa: BLE001  # an exception may raise anything when it is taken apart
+                continue
+            if _unpickled(pickled) is not None:
+                return pickled
+    finally:
+        error.__cause__, error.__context__ = cause, context
     return b""
 
 

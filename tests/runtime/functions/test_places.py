@@ -3,15 +3,14 @@
 import os
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentic_prefect import PlanStatus, TaskStatus
 from agentic_prefect.runtime.functions.places import Ray, Runner
-from tests.runtime.conftest import eventually, task_runs
-from tests.runtime.functions.conftest import FunctionsOn, calls, ran, stopped_midway, told
+from tests.runtime.conftest import task_runs
+from tests.runtime.functions.conftest import FunctionsOn, calls, ran, told
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("functions")]
 
@@ -96,21 +95,6 @@ async def test_functions_run_elsewhere(
     state = runs["bad_value (value)"].state
     assert state is not None
     assert state.message == "ValueError was raised; what it says stands in task 'value'."
-
-
-async def test_ray_interrupts_what_is_stopped(
-    ray: str, functions_on: FunctionsOn, prefect_server: str, tmp_path: Path
-) -> None:
-    """A run that is stopped leaves no function at work on a Ray cluster that goes on."""
-    functions_on(ray)
-    marker = tmp_path / "marker"
-    result, process = await stopped_midway(marker)
-
-    async def interrupted() -> bool:
-        return marker.read_text() != str(process)
-
-    await eventually(interrupted)
-    assert (result.status, marker.read_text()) == (PlanStatus.CANCELLED, "KeyboardInterrupt")
 
 
 def test_ray_ends_with_the_last_that_uses_it(first_on_ray: Runner) -> None:
