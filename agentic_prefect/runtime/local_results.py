@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -76,14 +77,22 @@ def _resolved(basepath: str) -> Path:
 
 
 def _write(place: Path, content: bytes) -> None:
-    beside = place.with_name(f".{place.name}.{uuid4().hex}")
+    beside = f"{place.parent}{os.sep}.{place.name}.{uuid4().hex}"
     try:
         try:
-            beside.write_bytes(content)
+            _fill(beside, content)
         except FileNotFoundError:
             place.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(content)
+            _fill(beside, content)
         os.replace(beside, place)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
         raise
+
+
+def _fill(path: str, content: bytes) -> None:
+    with open(path, "xb", buffering=0) as file:
+        view = memoryview(content)
+        while view:
+            view = view[file.write(view) :]
