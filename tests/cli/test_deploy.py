@@ -2,7 +2,9 @@
 
 import json
 import re
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -144,7 +146,25 @@ def test_a_run_that_overlaps_does_as_the_strategy_says(
     answers = [_take_up(prefect_server, run) for run in runs]
 
     assert answers[0]["status"] == "ACCEPT"
-    assert patient.get(f"{prefect_server}/flow_runs/{runs[1]}").json()["state"]["name"] == state
+    assert _state(prefect_server, runs[1]) == state
+
+
+@pytest.mark.parametrize(("collision", "state"), [("enqueue", "AwaitingConcurrencySlot"), ("cancel-new", "Cancelled")])
+def test_runs_that_are_late_do_as_the_strategy_says(
+    collision: str, state: str, file: Path, name: str, cli: Command, prefect_server: str
+) -> None:
+    """Runs whose time passed while no worker or no server was there are `Late`: none is lost, and one runs first."""
+    # CT-10
+    cli("deploy", file, "--concurrency", "1", "--collision", collision)
+    deployment = _deployment(prefect_server, name)["id"]
+    due = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2026-01-31T06:00:00Z"}}
+    runs = [_run(prefect_server, deployment, {}, state=due).json()["id"] for _ in range(2)]
+
+    _until(lambda: [_state(prefect_server, run) for run in runs] == ["Late", "Late"])
+    answers = [_take_up(prefect_server, run) for run in runs]
+
+    assert answers[0]["status"] == "ACCEPT"
+    assert [_state(prefect_server, run) for run in runs] == ["Pending", state]
 
 
 def test_a_version_that_is_deployed_cannot_be_deleted(file: Path, name: str, cli: Command) -> None:
@@ -212,9 +232,20 @@ def _deployment(api_url: str, name: str) -> dict[str, Any]:
     return found
 
 
-def _run(api_url: str, deployment: str, parameters: dict[str, Any]) -> httpx.Response:
+def _run(api_url: str, deployment: str, parameters: dict[str, Any], **fields: Any) -> httpx.Response:
     url = f"{api_url}/deployments/{deployment}/create_flow_run"
-    return patient.post(url, json={"parameters": parameters})
+    return patient.post(url, json={"parameters": parameters, **fields})
+
+
+def _state(api_url: str, run: str) -> str:
+    return str(patient.get(f"{api_url}/flow_runs/{run}").json()["state"]["name"])
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + patient.PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.5)
 
 
 def _take_up(api_url: str, run: str) -> dict[str, Any]:
