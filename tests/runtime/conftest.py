@@ -101,7 +101,7 @@ def bench(prefect_server: str) -> Bench:
     return Bench()
 
 
-async def eventually(look: Callable[[], Awaitable[Any]], *, within_s: float = 30.0) -> Any:
+async def eventually(look: Callable[[], Awaitable[Any]], *, within_s: float = 150.0) -> Any:
     """What `look` gives once it gives something: what the server knows arrives late."""
     deadline = asyncio.get_running_loop().time() + within_s
     while True:

@@ -24,7 +24,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 
 SCREENSHOTS: Final = REPOSITORY / "build" / "screenshots"
 REQUIRED: Final = "AGENTIC_PREFECT_REQUIRE_BROWSER"
-PATIENCE_MS: Final = 60_000
+PATIENCE_MS: Final = 120_000
 """A busy machine draws slowly; nothing here is judged by its speed."""
 
 
