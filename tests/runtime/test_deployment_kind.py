@@ -260,7 +260,7 @@ async def test_a_plan_whose_process_died_goes_on_in_another_run(
     )
     name = await worker.deploy_plan(inner)
     running = asyncio.create_task(run_plan(calls(name, retry={"base_s": 0})))
-    await openai_env.wait_for_requests_async(2, timeout_s=30)
+    await openai_env.wait_for_requests_async(2, timeout_s=120)
     (run,) = await worker.runs()
     async with get_client() as client:
         await client.set_flow_run_state(run.id, Crashed(message="gone"), force=True)
