@@ -7,6 +7,7 @@ from typing import Any, Final
 import httpx
 
 PATIENCE_S: Final = 60.0
+UNTIL_S: Final = 180.0
 
 
 def get(url: str, **options: Any) -> httpx.Response:
@@ -17,6 +18,15 @@ def get(url: str, **options: Any) -> httpx.Response:
 def post(url: str, **options: Any) -> httpx.Response:
     """As `httpx.post`."""
     return _answered(lambda: httpx.post(url, timeout=PATIENCE_S, **options))
+
+
+def until(look: Callable[[], Any]) -> Any:
+    """What `look` gives once it gives something."""
+    deadline = time.monotonic() + UNTIL_S
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"waited in vain for {UNTIL_S:g} s"
+        time.sleep(0.5)
+    return found
 
 
 def _answered(ask: Callable[[], httpx.Response]) -> httpx.Response:

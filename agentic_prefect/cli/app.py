@@ -1,6 +1,5 @@
 """The command line's table of contents, and its one way in and out."""
 
-import gc
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
@@ -45,8 +44,6 @@ COMMANDS: Final = (
     ("version", "version:show_version", SETUP, "Show the versions of this program and of what it stands on."),
 )
 
-GARBAGE_AFTER: Final = (50_000, 20, 20)
-"""New objects, and rounds, after which a process that is the command line looks for garbage."""
 EPILOGUE: Final = (
     "Exit codes: 0 completed, 2 bad plan or usage, 3 partial failure, 4 failed, 5 key or connection missing, "
     "130 cancelled."
@@ -76,8 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: What stands after the program's name; `None` takes the process's own.
     """
-    # To look for garbage 400 times while Prefect is loaded takes a tenth of the way to the first request.
-    gc.set_threshold(*GARBAGE_AFTER)
     given = list(sys.argv[1:] if arguments is None else arguments)
     with_traceback = wants_traceback(given)
     sys.excepthook = _last_words(with_traceback)

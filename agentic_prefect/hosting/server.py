@@ -1,6 +1,7 @@
 """Prefect's server without its pauses on SQLite: `python -m agentic_prefect.hosting.server --port 4200`.
 
-It is `prefect server start` with the same options, in a process whose garbage is collected beside the event loop.
+It is `prefect server start` with the same options but `--background`, in a process whose garbage is collected beside
+the event loop.
 SQLAlchemy leaves the cursor of a statement that SQLite refused ("database is locked") to the garbage collector.
 Collected in the event loop's thread, the cursor waits for its connection; where that waits for the lock meanwhile,
 whoever holds the lock cannot go on either, and the server answers nobody for a minute.
@@ -54,7 +55,14 @@ def serve(arguments: Sequence[str]) -> None:
 
     Args:
         arguments: Options of `prefect server start`.
+
+    Raises:
+        SystemExit: It is to go to the background, where Prefect would start a server of the usual kind.
     """
+    if {"--background", "-b"} & set(arguments):
+        raise SystemExit(
+            "--background would start Prefect's usual server. Leave it out, and let the shell do that: `&`."
+        )
     with garbage_collected_aside():
         sys.argv = ["prefect", "--no-prompt", "server", "start", *arguments]
         runpy.run_module("prefect", run_name="__main__")

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from prefect.context import FlowRunContext
 from prefect.filesystems import LocalFileSystem, WritableFileSystem
-from prefect.results import aget_default_result_storage
+from prefect.results import ResultStore
 
 HALF_WRITTEN: Final = re.compile(r"\..+\.[0-9a-f]{32}")
 """The name of a file that a process which died has not written to its end."""
@@ -60,10 +60,9 @@ def whole_files_of_run() -> WritableFileSystem | None:
     return whole(context.result_store.result_storage) if context is not None else None
 
 
-async def default_storage() -> WritableFileSystem:
-    """Where a run keeps results that says nothing itself. Asked once: Prefect would make two clients to ask twice."""
-    storage: WritableFileSystem = await aget_default_result_storage()
-    return whole(storage) or storage
+def keep_whole(store: ResultStore) -> None:
+    """Have a run of a plan keep whole files: its own result, and those of everything in it."""
+    store.result_storage = whole(store.result_storage) or store.result_storage
 
 
 @lru_cache(maxsize=16)

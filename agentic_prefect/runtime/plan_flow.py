@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import AsyncClientContext, FlowRunContext, SyncClientContext
+from prefect.results import aget_default_result_storage
 from prefect.utilities.annotations import quote
 from pydantic_core import to_jsonable_python
 
@@ -30,7 +31,7 @@ from agentic_prefect.plans.progress import Blueprint
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.agent_task import install_log_filter
 from agentic_prefect.runtime.links import run_url
-from agentic_prefect.runtime.local_results import default_storage
+from agentic_prefect.runtime.local_results import keep_whole
 from agentic_prefect.runtime.plan_run import PlanRun, WrittenPlan
 from agentic_prefect.runtime.previous import looks_back, previous_run
 from agentic_prefect.runtime.services import Services, current_disclosure, current_services
@@ -92,6 +93,7 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
     if context is None or context.flow_run is None:
         raise PlanInvalid("A plan runs inside of a Prefect flow. Call this from a flow, or use `run_plan`.")
     install_log_filter()
+    keep_whole(context.result_store)
     blueprint = Blueprint.of(
         effective_plan(plan, run=services.options, settings=services.settings),
         validate_inputs(plan, inputs),
@@ -161,7 +163,8 @@ async def start(
     about = record.model_dump(mode="json", exclude_defaults=True)
     async with _clients():
         if FlowRunContext.get() is None:
-            named.result_storage = await default_storage()
+            # Asked once, and not twice by a client that holds up the event loop.
+            named.result_storage = await aget_default_result_storage()
         # Prefect looks through a plan for the results of tasks unless it is told that there are none.
         return await cast("Awaitable[State[PlanResult]]", named(quote(content), dict(inputs), about, return_state=True))
 

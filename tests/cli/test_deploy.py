@@ -2,9 +2,7 @@
 
 import json
 import re
-import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,6 +16,9 @@ from tests.cli.conftest import Command
 # A worker takes up whatever is in its pool, and several tests share the usual one.
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pool")]
 
+STRATEGIES = pytest.mark.parametrize(
+    ("collision", "state"), [("enqueue", "AwaitingConcurrencySlot"), ("cancel-new", "Cancelled")]
+)
 TEXT = """
 name: {name}
 description: Sums up what is new.
@@ -133,7 +134,7 @@ def test_schedules_are_listed_paused_resumed_and_removed(file: Path, name: str, 
     assert [(each["slug"], each["active"]) for each in left] == [("rain", True)]
 
 
-@pytest.mark.parametrize(("collision", "state"), [("enqueue", "AwaitingConcurrencySlot"), ("cancel-new", "Cancelled")])
+@STRATEGIES
 def test_a_run_that_overlaps_does_as_the_strategy_says(
     collision: str, state: str, file: Path, name: str, cli: Command, prefect_server: str
 ) -> None:
@@ -149,7 +150,7 @@ def test_a_run_that_overlaps_does_as_the_strategy_says(
     assert _state(prefect_server, runs[1]) == state
 
 
-@pytest.mark.parametrize(("collision", "state"), [("enqueue", "AwaitingConcurrencySlot"), ("cancel-new", "Cancelled")])
+@STRATEGIES
 def test_runs_that_are_late_do_as_the_strategy_says(
     collision: str, state: str, file: Path, name: str, cli: Command, prefect_server: str
 ) -> None:
@@ -160,7 +161,7 @@ def test_runs_that_are_late_do_as_the_strategy_says(
     due = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2026-01-31T06:00:00Z"}}
     runs = [_run(prefect_server, deployment, {}, state=due).json()["id"] for _ in range(2)]
 
-    _until(lambda: [_state(prefect_server, run) for run in runs] == ["Late", "Late"])
+    patient.until(lambda: [_state(prefect_server, run) for run in runs] == ["Late", "Late"])
     answers = [_take_up(prefect_server, run) for run in runs]
 
     assert answers[0]["status"] == "ACCEPT"
@@ -239,13 +240,6 @@ def _run(api_url: str, deployment: str, parameters: dict[str, Any], **fields: An
 
 def _state(api_url: str, run: str) -> str:
     return str(patient.get(f"{api_url}/flow_runs/{run}").json()["state"]["name"])
-
-
-def _until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + patient.PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.5)
 
 
 def _take_up(api_url: str, run: str) -> dict[str, Any]:

@@ -3,9 +3,8 @@
 import json
 import signal
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +16,6 @@ from tests.cli.conftest import PROGRAM, Command
 
 # A worker takes up whatever is in its pool, and several tests share the usual one.
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pool")]
-PATIENCE_S = 180.0
 
 
 @pytest.fixture
@@ -69,7 +67,7 @@ def test_a_served_plan_runs_on_its_schedule_until_it_is_paused(
     def completed() -> list[dict[str, Any]]:
         return json.loads(cli("runs", "list", name, "--state", "completed", "-f", "json").out)
 
-    done = _eventually(lambda: found if len(found := completed()) >= 2 else None)
+    done = patient.until(lambda: found if len(found := completed()) >= 2 else None)
     paused = cli("schedule", "pause", name, "often")
     planned = json.loads(cli("runs", "list", name, "--state", "scheduled", "-f", "json").out)
     shown = cli("runs", "show", done[0]["id"]).out
@@ -159,11 +157,3 @@ def _lines_until(stream: IO[str], words: str) -> list[str]:
         if words in line:
             return lines
     raise AssertionError("".join(lines))
-
-
-def _eventually(look: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := look()):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    return found

@@ -3,7 +3,9 @@
 import gc
 import threading
 
-from agentic_prefect.hosting.server import garbage_collected_aside
+import pytest
+
+from agentic_prefect.hosting.server import garbage_collected_aside, serve
 
 
 class Held:
@@ -22,10 +24,16 @@ def test_garbage_is_collected_in_a_thread_of_its_own() -> None:
     collected, by = threading.Event(), list[str]()
     with garbage_collected_aside():
         Held(collected, by)
-        for _ in range(10 * gc.get_threshold()[0]):
-            [].append([])
+        kept = [[] for _ in range(10 * gc.get_threshold()[0])]  # so many that this thread would collect
         was_collected = collected.wait(timeout=60)
 
+    assert kept
     assert was_collected
     assert by == ["garbage"]
     assert gc.isenabled()
+
+
+def test_the_background_is_refused() -> None:
+    """Prefect would start a server of the usual kind there."""
+    with pytest.raises(SystemExit, match="--background"):
+        serve(["--port", "4200", "-b"])

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from prefect import flow, get_client, task
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.context import FlowRunContext
+from prefect.filesystems import LocalFileSystem
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
 from prefect.utilities.annotations import quote
@@ -193,3 +195,21 @@ async def test_a_flow_run_knows_in_its_body_that_it_was_started_before() -> None
     await again()
 
     assert counts == [1, 2, 3]
+
+
+async def test_a_run_keeps_results_where_its_context_says_by_then(prefect_server: str, tmp_path: Path) -> None:
+    """Its own and its tasks': the storage of the context may be changed while the run goes on."""
+
+    @task(persist_result=True)
+    async def inner() -> int:
+        return 1
+
+    @flow(persist_result=True)
+    async def outer() -> int:
+        context = FlowRunContext.get()
+        assert context is not None
+        context.result_store.result_storage = LocalFileSystem(basepath=str(tmp_path))
+        return await inner()
+
+    assert await outer() == 1
+    assert len([*tmp_path.iterdir()]) == 2  # noqa: ASYNC240  # a folder of this test alone
