@@ -16,12 +16,13 @@ from agentic_prefect.blocks.stored_plan import StoredPlan
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.hosting.timing import Timing
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.deployment_name import OF_PLANS
 from agentic_prefect.plans.form import input_defaults, plan_form
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.reports.plan_page import plan_page
 from agentic_prefect.runtime.links import ui_url
 
-FLOW: Final = "run-plan"
+FLOW: Final = OF_PLANS
 ENTRYPOINT: Final = "agentic_prefect.doors.run_plan"
 """Found wherever the package is installed; no file of the flow has to be there."""
 POOL: Final = "agentic"

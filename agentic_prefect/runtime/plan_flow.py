@@ -23,6 +23,7 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.run_record import RunRecord
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.plans.deployment_name import OF_PLANS
 from agentic_prefect.plans.expressions import NO_PREVIOUS
 from agentic_prefect.plans.fingerprint import plan_hash
 from agentic_prefect.plans.inputs import validate_inputs
@@ -49,7 +50,7 @@ class Nesting:
     """Hears what this part has consumed, however it ends: the parent may not wait for its result."""
 
 
-PLAN_FLOWS: Final = ("agentic-plan", "run-plan")
+PLAN_FLOWS: Final = ("agentic-plan", OF_PLANS)
 """The flows whose runs are runs of plans: one plan each, and any stored plan."""
 _NEW = RunRecord()
 KEPT_PLACES = 10_000
