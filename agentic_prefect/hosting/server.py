@@ -63,6 +63,10 @@ def serve(arguments: Sequence[str]) -> None:
         raise SystemExit(
             "--background would start Prefect's usual server. Leave it out, and let the shell do that: `&`."
         )
+    # Loaded here: the half of Prefect that is its server takes a second.
+    from agentic_prefect.hosting.sqlite import wait_for_turns
+
+    wait_for_turns()
     with garbage_collected_aside():
         sys.argv = ["prefect", "--no-prompt", "server", "start", *arguments]
         runpy.run_module("prefect", run_name="__main__")

@@ -58,7 +58,8 @@ PLACES: Final[dict[str, frozenset[str]]] = {
     "genai_prices": frozenset({"agentic_prefect.llm"}),
     "jinja2": frozenset({"agentic_prefect.prompting", "agentic_prefect.reports", "agentic_prefect.plans.expressions"}),
     "scipy": frozenset({"agentic_prefect.prompting"}),
-    "sqlalchemy": frozenset({"agentic_prefect.history"}),
+    # The other one's database is Prefect's own, and it is Prefect that opens it.
+    "sqlalchemy": frozenset({"agentic_prefect.history", "agentic_prefect.hosting.sqlite"}),
     "rich": frozenset({"agentic_prefect.reports", "agentic_prefect.cli"}),
     "cyclopts": frozenset({"agentic_prefect.cli"}),
     **dict.fromkeys(
