@@ -39,9 +39,10 @@ async def prune(before: datetime, only: Collection[Leftover] = LEFTOVERS) -> Pru
         HistoryUnusable: The history cannot be written.
     """
     kept_for = await oldest_unfinished(before) if "results" in only else None
+    results = await remove_results(kept_for.since if kept_for else before) if "results" in only else None
     return Pruned(
         artifacts=await remove_artifacts(before) if "artifacts" in only else None,
-        results=await remove_results(kept_for.since if kept_for else before) if "results" in only else None,
-        kept_for=kept_for,
+        results=results,
+        kept_for=None if results and results.elsewhere else kept_for,
         entries=await asyncio.to_thread(lambda: open_history().prune(before)) if "history" in only else None,
     )

@@ -49,19 +49,18 @@ async def oldest_unfinished(before: datetime) -> Unfinished | None:
             sort=FlowRunSort.START_TIME_ASC,
             limit=MOST,
         )
-        found = [await find(str(run.id)) for run in runs if run.parent_task_run_id is None]
-        starts = {run.id: run.start_time for run in runs}
+        found = [(await find(str(run.id)), run.start_time) for run in runs if run.parent_task_run_id is None]
         waiting = [
-            Unfinished(each.run_id, each.name, await _first_start(each, client) or starts[UUID(each.run_id)] or before)
-            for each in found
-            if not each.process.is_gone
+            Unfinished(run.run_id, run.name, since)
+            for run, start in found
+            if not run.process.is_gone and (since := await _first_start(run, start, client)) is not None
         ]
     return min(waiting, key=lambda each: each.since, default=None)
 
 
-async def _first_start(run: RecordedRun, client: PrefectClient) -> datetime | None:
-    """When the first run of a lineage began; `None` when that is not known any more."""
+async def _first_start(run: RecordedRun, start: datetime | None, client: PrefectClient) -> datetime | None:
+    """When the first run of a lineage began, or this one where that is not known any more; `None`: it has not begun."""
     try:
         return (await client.read_flow_run(UUID(run.record.lineage[:36]))).start_time
     except (ValueError, ObjectNotFound):
-        return None
+        return start

@@ -16,7 +16,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.filesystems import RemoteFileSystem
 from prefect.settings import PREFECT_DEFAULT_RESULT_STORAGE_BLOCK, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
-from prefect.states import Cancelled, Completed, Paused
+from prefect.states import Cancelled, Completed, Paused, Scheduled
 
 from agentic_prefect.history.sql_store import SqlHistory
 from agentic_prefect.models.history import RunEntry
@@ -146,6 +146,24 @@ def test_results_that_an_unfinished_run_may_need_stay(tmp_path: Path, cli: Comma
     assert [*folder.iterdir()] == []
 
 
+def test_a_run_that_never_began_needs_no_results(tmp_path: Path, cli: Command) -> None:
+    """One that was due long ago, and that no worker has taken up yet."""
+    # A-56
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "old").write_text('{"__class__": "agentic_prefect.models.result.TaskResult", "data": {}}')
+    age(folder, 39)
+    with get_client(sync_client=True) as client:
+        due = Scheduled(scheduled_time=OLD)
+        run = client.create_flow_run(plan_flow, parameters={"plan": {}, "record": {}}, name="late", state=due)
+        with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: folder}):
+            done = cli("prune", "--older-than", "30d", "--only", "results")
+        client.delete_flow_run(run.id)
+
+    assert done.out == "Removed 1 result (1 kB).\n"
+    assert [*folder.iterdir()] == []
+
+
 def test_every_artifact_of_a_run_is_known(repository: Path) -> None:
     """What a run leaves on the server would stay for ever otherwise."""
     source = (repository / "agentic_prefect/observers/artifacts.py").read_text()
@@ -169,8 +187,13 @@ def test_how_old_is_said_by_the_setting_or_asked_for(
 def test_a_storage_that_is_no_folder_is_left_alone(cli: Command) -> None:
     """It is said so, with the way out."""
     RemoteFileSystem(basepath="memory://kept").save("no-folder", overwrite=True)
-    with temporary_settings({PREFECT_DEFAULT_RESULT_STORAGE_BLOCK: "remote-file-system/no-folder"}):
-        done = cli("prune", "--older-than", "30d", "--only", "results")
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(plan_flow, parameters={"plan": {}, "record": {}})
+        client.set_flow_run_state(run.id, Paused(timeout_seconds=600), force=True)
+        said_to_have("start_time", run.id)
+        with temporary_settings({PREFECT_DEFAULT_RESULT_STORAGE_BLOCK: "remote-file-system/no-folder"}):
+            done = cli("prune", "--older-than", "30d", "--only", "results")
+        client.delete_flow_run(run.id)
 
     assert (done.code, done.out) == (0, "Nothing was removed.\n")
     assert "Results lie in a storage of type 'remote-file-system', which can only be emptied from there" in done.err
