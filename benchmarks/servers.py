@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -35,9 +35,11 @@ class PrefectServer:
 
     Args:
         folder: Its home, and that of those that use it.
+        command: The module that starts it, and what that is told.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = ("prefect", "server", "start")) -> None:
+        self._command = command
         self._port = _free_port()
         self.api_url = f"http://127.0.0.1:{self._port}/api"
         self._own = {**os.environ, **QUIET, "PREFECT_HOME": str(folder)}
@@ -50,7 +52,7 @@ class PrefectServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(self._port), "--no-ui"]
+        command = [sys.executable, "-m", *self._command, "--port", str(self._port), "--no-ui"]
         self._process = subprocess.Popen(
             command, env=self._own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )

@@ -1,7 +1,7 @@
-"""Prefect's server without its pauses on SQLite: `python -m agentic_prefect.hosting.server --port 4200`.
+"""Prefect's server without its pauses and refusals on SQLite: `python -m agentic_prefect.hosting.server --port 4200`.
 
-It is `prefect server start` with the same options but `--background`, in a process whose garbage is collected beside
-the event loop.
+It is `prefect server start` with the same options but `--background`, whose transactions wait for their turn
+(`sqlite.py`), in a process whose garbage is collected beside the event loop.
 SQLAlchemy leaves the cursor of a statement that SQLite refused ("database is locked") to the garbage collector.
 Collected in the event loop's thread, the cursor waits for its connection; where that waits for the lock meanwhile,
 whoever holds the lock cannot go on either, and the server answers nobody for a minute.

@@ -1,11 +1,15 @@
 """A Prefect server that its own garbage cannot hold up."""
 
 import gc
+import runpy
+import sys
 import threading
 
 import pytest
+from prefect.server.database import dependencies
 
 from agentic_prefect.hosting.server import garbage_collected_aside, serve
+from agentic_prefect.hosting.sqlite import WaitingSqlite
 
 
 class Held:
@@ -31,6 +35,22 @@ def test_garbage_is_collected_in_a_thread_of_its_own() -> None:
     assert was_collected
     assert by == ["garbage"]
     assert gc.isenabled()
+
+
+def test_the_server_is_prefects_with_both_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage is collected aside, and what writes waits for its turn, by the time Prefect starts its server."""
+    seen: list[object] = []
+
+    def start(module: str, **_: object) -> None:
+        database = dependencies.provide_database_interface().database_config
+        seen.extend((module, sys.argv[1:], gc.isenabled(), type(database)))
+
+    monkeypatch.setattr(runpy, "run_module", start)
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setitem(dependencies.MODELS_DEPENDENCIES, "database_config", None)
+    serve(["--port", "4200"])
+
+    assert seen == ["prefect", ["--no-prompt", "server", "start", "--port", "4200"], False, WaitingSqlite]
 
 
 def test_the_background_is_refused() -> None:
