@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import time
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,10 @@ from uuid import uuid4
 from prefect.context import FlowRunContext
 from prefect.filesystems import LocalFileSystem, WritableFileSystem
 from prefect.results import ResultStore
+from pydantic import PrivateAttr
 
+SLOW_S: Final = 0.05
+"""A folder on which a write takes longer is written to from another thread, until one takes less."""
 HALF_WRITTEN: Final = re.compile(r"\..+\.[0-9a-f]{32}")
 """The name of a file that a process which died has not written to its end."""
 
@@ -21,11 +25,14 @@ class WholeFiles(LocalFileSystem):
     """Prefect's folder of results, with the same files in the same places: each is there whole or not at all.
 
     Prefect's own writes into the file itself, in several visits to other threads; this one writes beside it and
-    renames, in one.
+    renames, at once: to hand a small file over to a thread takes longer than to write it. Only a folder that is slow,
+    such as one across a network may be, is written to from another thread, so that no more than one write keeps the
+    run's other tasks waiting.
     """
 
     _block_type_name = "Whole Files"
     _block_type_slug = "whole-files"
+    _is_slow: bool = PrivateAttr(default=False)
 
     def _resolve_path(self, path: str) -> Path:
         """The place of a file, without a look at the disk where its name alone says that it lies in the folder."""
@@ -42,8 +49,18 @@ class WholeFiles(LocalFileSystem):
             OSError: It cannot be written; what was there before is still there.
         """
         place = self._resolve_path(path)
-        await asyncio.to_thread(_write, place, content)
+        if self._is_slow:
+            await asyncio.to_thread(self._write, place, content)
+        else:
+            self._write(place, content)
         return str(place)
+
+    def _write(self, place: Path, content: bytes) -> None:
+        began = time.perf_counter()
+        try:
+            _write(place, content)
+        finally:
+            self._is_slow = time.perf_counter() - began > SLOW_S
 
 
 def whole(storage: WritableFileSystem | None) -> WritableFileSystem | None:

@@ -1,6 +1,8 @@
 """Results on this machine's disk are there whole or not at all."""
 
 import asyncio
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,31 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
         asyncio.run(WholeFiles(basepath=str(tmp_path)).awrite_path("a1", b"output"))
 
     assert [each.name for each in tmp_path.iterdir()] == ["a1"]
+
+
+def test_a_slow_folder_holds_other_tasks_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written to from another thread then, for as long as it is slow."""
+    threads: list[threading.Thread] = []
+    replace = os.replace
+
+    def watched(*places: str) -> None:
+        threads.append(threading.current_thread())
+        replace(*places)
+
+    async def written(times: int, slow_s: float) -> list[bool]:
+        monkeypatch.setattr("agentic_prefect.runtime.local_results.SLOW_S", slow_s)
+        threads.clear()
+        for _ in range(times):
+            await storage.awrite_path("a1", b"output")
+        return [thread is threading.main_thread() for thread in threads]
+
+    async def both() -> tuple[list[bool], list[bool]]:
+        return await written(3, slow_s=-1.0), await written(3, slow_s=3600.0)
+
+    storage = WholeFiles(basepath=str(tmp_path))
+    monkeypatch.setattr(os, "replace", watched)
+
+    assert asyncio.run(both()) == ([True, False, False], [False, True, True])
 
 
 @pytest.mark.parametrize("path", ["a1", "", ".", "deeper/a1", "../results/a1", "{base}/a1", "{base}"])
