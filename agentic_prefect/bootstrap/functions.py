@@ -1,8 +1,13 @@
 """Where the functions of plans run, as the setting `functions_on` says."""
 
+from collections.abc import Iterator
+
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.problems import PlanProblems, Problem
+from agentic_prefect.plans.validate import Known
+from agentic_prefect.plans.validation.kinds import sub_plans
+from agentic_prefect.plans.validation.subject import Subject
 from agentic_prefect.runtime.functions.near import FunctionsElsewhere
 from agentic_prefect.runtime.functions.places import place_of
 from agentic_prefect.settings import AgenticSettings
@@ -18,14 +23,20 @@ def functions_elsewhere(settings: AgenticSettings) -> FunctionsElsewhere | None:
 
 def unusable(plan: Plan, functions: FunctionsElsewhere | None) -> tuple[Problem, ...]:
     """What keeps the functions of a plan from running where they are to run; nothing for a plan that calls none."""
-    called = [task.id for task in plan.tasks if task.kind == "function"]
-    if functions is None or not called:
+    if functions is None or (caller := next(_callers(plan), None)) is None:
         return ()
     try:
         functions.check()
     except PlanInvalid as error:
-        return (Problem(f"task {called[0]}", str(error)),)
+        return (Problem(caller, str(error)),)
     return ()
+
+
+def _callers(plan: Plan) -> Iterator[str]:
+    """Where functions are called, in the sub-plans that are written out, too."""
+    yield from (f"task {task.id}" for task in plan.tasks if task.kind == "function")
+    for outer, inner in sub_plans(Subject(plan, Known())):
+        yield from (f"task {outer}: plan: {caller}" for caller in _callers(inner))
 
 
 def require_usable(plan: Plan, functions: FunctionsElsewhere | None) -> None:

@@ -146,10 +146,14 @@ async def test_missing_extra_is_told_before_the_run(
     package = module.replace("_", "-")
     message = f"functions_on is `{extra}`, and {package} is not installed: pip install 'agentic-prefect[{extra}]'"
     plan = make_plan(calls("x", "place"))
-    with pytest.raises(PlanProblems) as raised:
-        await ran(calls("x", "place"))
+    part = {"name": "part", "tasks": [calls("y", "place")]}
+    raised: list[tuple[str, str]] = []
+    for task in (calls("x", "place"), {"id": "sub", "kind": "plan", "plan": part}):
+        with pytest.raises(PlanProblems) as refused:
+            await ran(task)
+        raised += [(each.path, each.message) for each in refused.value.problems]
 
-    assert [(each.path, each.message) for each in raised.value.problems] == [("task x", message)]
+    assert raised == [("task x", message), ("task sub: plan: task y", message)]
     assert message in [each.message for each in check(plan)]
     assert check(make_plan({"id": "x", "kind": "human", "description": "Is it?"})) == ()
 
