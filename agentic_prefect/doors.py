@@ -9,7 +9,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan_here
-from agentic_prefect.plans.given_policy import given_policy
+from agentic_prefect.plans.deployment_name import OF_PLANS
+from agentic_prefect.plans.given_policy import given_budget, given_policy
 from agentic_prefect.plans.problems import PlanProblems, errors_in
 from agentic_prefect.runtime.states import plan_state
 from agentic_prefect.stored_plans import is_plan_text, plan_given
@@ -29,7 +30,7 @@ def _run_name() -> str:
 
 
 @flow(
-    name="run-plan",
+    name=OF_PLANS,
     flow_run_name=_run_name,
     retries=0,
     persist_result=True,
@@ -41,6 +42,7 @@ async def run_plan(
     model: str = "",
     max_concurrency: int = 0,
     policy: dict[str, Any] = {},  # noqa: B006  # as above
+    budget: dict[str, Any] = {},  # noqa: B006  # as above
     rehearse: bool = False,
     resume: str = "",
     rerun_from: str = "",
@@ -56,6 +58,7 @@ async def run_plan(
         model: The model of tasks that name none, as CONNECTION/MODEL; empty leaves it to the plan and the worker.
         max_concurrency: At most this many tasks at once; 0 leaves it to the plan.
         policy: What tasks do for which the plan says nothing, such as {"retries": 1, "on_failure": "continue"}.
+        budget: What the run may take at most, in place of the plan's budget, such as {"usd": 0.5, "calls": 60}.
         rehearse: Ask no model; answers are made up from the schemas, and nothing is paid.
         resume: The id of an earlier run of this plan; what it finished and is as it was then is not done again.
         rerun_from: With `resume`: a task that is done again all the same, and with it everything that comes after it.
@@ -65,6 +68,7 @@ async def run_plan(
     options = RunOptions(
         policy=given_policy({**policy, **({"model": model} if model else {})}, source="The parameter `policy`"),
         max_concurrency=max_concurrency or None,
+        budget=given_budget(budget, source="The parameter `budget`"),
         rehearse=rehearse,
         base_dir=given.folder,
         plan_version=given.version,

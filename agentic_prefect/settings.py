@@ -39,6 +39,10 @@ class AgenticSettings(PrefectBaseSettings):
         default=("agentic_prefect.examples",),
         description="Packages whose functions and models a plan may name.",
     )
+    allowed_deployments: tuple[str, ...] = Field(
+        default=("run-plan/*",),
+        description="Deployments that a plan may run, as FLOW/DEPLOYMENT with * for any text; those of plans if unset.",
+    )
     functions_on: str = Field(
         default="threads",
         description="Where plain functions run: threads, processes, dask, dask:ADDRESS, ray, ray:ADDRESS, or a task "

@@ -135,7 +135,11 @@ class Assembly:
         if self.options.rehearse:
             return RehearsedDeployments()
         ledger = self._ledgers.of_plan(info.plan, info.run_id, info.parent_run_id)
-        return DeploymentKind(info.lineage, lambda work: self._ledgers.of_task(work.task, info.run_id, ledger))
+        return DeploymentKind(
+            info.lineage,
+            lambda work: self._ledgers.of_task(work.task, info.run_id, ledger),
+            allowed=self.settings.allowed_deployments,
+        )
 
     @cached_property
     def verifiers(self) -> Verifiers:

@@ -41,6 +41,7 @@ def known(plan: Plan, options: RunOptions | None = None) -> Known:
         prompts=frozenset(template.id for template in assembly.prompts),
         connections=None if assembly.options.rehearse else assembly.models.names(plan),
         deployments=None if assembly.options.rehearse else known_deployments(_deployments_of(plan)),
+        allowed_deployments=assembly.settings.allowed_deployments,
     )
 
 

@@ -15,6 +15,7 @@ def deploy(
     *,
     name: Annotated[str, Parameter(name=("--name", "-n"))] = "",
     model: Annotated[str, Parameter(name=("--model", "-m"))] = "",
+    budget: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     tag: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     note: str = "",
     timing: TimingFlags = NOT_TIMED,
@@ -32,6 +33,8 @@ def deploy(
         plan: A file, the name of a stored plan, with or without a version, or `-` for standard input.
         name: What the deployment is called; the plan's name unless it is given.
         model: The model of tasks that name none, as CONNECTION/MODEL.
+        budget: A limit for each run, in place of the plan's own: usd=0.50, tokens=20000, calls=60 or wall_s=600; again
+            for each.
         tag: A tag for the runs; again for each further one.
         note: A word about this version of the plan.
         work_pool: The pool whose workers run it; `agentic` is made if it is not there.
@@ -47,6 +50,7 @@ def deploy(
             plan=plan,
             name=name,
             model=model,
+            budget=budget,
             tags=tag,
             note=note,
             timing=timing,

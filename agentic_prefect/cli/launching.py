@@ -7,7 +7,7 @@ from typing import Any
 
 from agentic_prefect.blocks.plan_store import save_plan
 from agentic_prefect.bootstrap.keeping import plan_to_keep
-from agentic_prefect.cli.run_input import given_inputs
+from agentic_prefect.cli.run_input import budget_of, given_inputs
 from agentic_prefect.cli.server import ask_server, has_server, require_server
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.timing_flags import TimingFlags
@@ -39,6 +39,7 @@ class Request:
     plan: str
     name: str
     model: str
+    budget: tuple[str, ...]
     tags: tuple[str, ...]
     note: str
     timing: TimingFlags
@@ -56,7 +57,7 @@ def launch(request: Request) -> None:
     """
     if request.name and not re.fullmatch(NAME, request.name):
         raise UsageError(f"The name {request.name!r} will not do. Use letters, digits, blanks and . _ -, at most 100.")
-    plan = plan_to_keep(request.plan)
+    plan, budget = plan_to_keep(request.plan), budget_of(request.budget)
     timings = timings_of(request.timing, plan)
     require_lasting_server()
     stored, is_new = save_plan(plan, note=request.note)
@@ -70,6 +71,7 @@ def launch(request: Request) -> None:
         collision=request.collision,
         tags=request.tags,
         model=request.model,
+        budget=budget,
         working_dir=request.working_dir,
     )
     made = ask_server(deploy(wish))

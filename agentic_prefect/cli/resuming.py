@@ -118,11 +118,12 @@ def _on_its_deployment(
     earlier: RecordedRun, request: Request, inputs: Mapping[str, Any], given: GivenPlan, policy: PolicyFields
 ) -> ExitCode:
     flags = request.flags
-    if flags.output or flags.stream or flags.budget:
+    if flags.output or flags.stream:
         raise UsageError(
-            "A run of a deployment goes on at its workers, where `--output`, `--stream` and `--budget` do not reach. "
+            "A run of a deployment goes on at its workers, where `--output` and `--stream` do not reach. "
             "Leave them out, or add `--here` to go on in this process."
         )
+    budget = budget_of(flags.budget)
     parameters: dict[str, Any] = {
         "inputs": dict(inputs),
         "resume": earlier.run_id,
@@ -131,6 +132,7 @@ def _on_its_deployment(
         **({"model": request.model} if request.model else {}),
         **({"policy": fields} if (fields := policy.model_dump(mode="json", exclude_unset=True)) else {}),
         **({"max_concurrency": flags.max_concurrency} if flags.max_concurrency else {}),
+        **({"budget": budget.model_dump(exclude_none=True)} if budget else {}),
     }
     started = ask_server(start_deployed(earlier, parameters))
     stdout().print(f"Run {started.id} goes on from {earlier.run_id} at the deployment's workers.", soft_wrap=True)

@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from agentic_prefect.blocks.stored_plan import StoredPlan
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.hosting.timing import Timing
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.deployment_name import OF_PLANS
 from agentic_prefect.plans.form import input_defaults, plan_form
@@ -50,6 +51,8 @@ class Wish:
     """What becomes of a run beyond that: it waits, or it is cancelled."""
     tags: tuple[str, ...] = ()
     model: str = ""
+    budget: Budget | None = None
+    """Of each run, in place of the plan's own."""
     keep_schedules: bool = False
     """Whether the schedules that there are stay, whoever made them; there are no `timings` then."""
     working_dir: str = ""
@@ -126,7 +129,7 @@ async def _write(client: PrefectClient, wish: Wish, timings: Sequence[Timing]) -
         parameters=parameters_of(wish),
         parameter_openapi_schema=plan_form(wish.plan),
         enforce_parameter_schema=True,
-        description=plan_page(wish.plan, told=about),
+        description=plan_page(_as_it_runs(wish), told=about),
         tags=sorted({TAG, *wish.tags}),
         schedules=[each.as_wanted() for each in timings],
         concurrency_limit=wish.concurrency,
@@ -138,7 +141,12 @@ async def _write(client: PrefectClient, wish: Wish, timings: Sequence[Timing]) -
 def parameters_of(wish: Wish) -> dict[str, Any]:
     """What each run is given unless its form says otherwise."""
     model = {"model": wish.model} if wish.model else {}
-    return {"plan": wish.stored.reference, "inputs": input_defaults(wish.plan), **model}
+    budget = {"budget": wish.budget.model_dump(exclude_none=True)} if wish.budget else {}
+    return {"plan": wish.stored.reference, "inputs": input_defaults(wish.plan), **model, **budget}
+
+
+def _as_it_runs(wish: Wish) -> Plan:
+    return wish.plan.model_copy(update={"budget": wish.budget}) if wish.budget else wish.plan
 
 
 async def _require_pool(client: PrefectClient, name: str) -> bool:

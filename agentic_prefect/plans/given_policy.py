@@ -1,4 +1,4 @@
-"""Policy fields that were given outside of a plan: for one run, or in the settings."""
+"""Policy fields and a budget that were given outside of a plan: for one run, or in the settings."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.complaints import complaints
 from agentic_prefect.plans.document import read_document
@@ -30,14 +31,21 @@ def given_policy(data: Mapping[str, Any], *, source: str) -> PolicyFields:
     unknown = [name for name in data if name not in POLICY_FIELDS]
     if unknown:
         raise PlanProblems(source, tuple(map(_unknown, unknown)))
-    whole = {"name": "policy", "defaults": dict(data), "tasks": [_ANY_TASK]}
-    try:
-        defaults = Plan.model_validate(whole).defaults
-    except ValidationError as error:
-        found = complaints(error, whole, {})
-        named = (replace(each, path=each.path.removeprefix("defaults.")) for each in found)
-        raise PlanProblems(source, tuple(named)) from None
+    defaults = _as_in_a_plan("defaults", data, source).defaults
     return PolicyFields.model_validate({name: getattr(defaults, name) for name in data})
+
+
+def given_budget(data: Mapping[str, Any], *, source: str) -> Budget | None:
+    """The budget in `data`, written as in a plan; `None` where nothing is given.
+
+    Args:
+        data: Limits by name.
+        source: Where they were given, for messages.
+
+    Raises:
+        PlanProblems: There is no such limit, or a value does not fit; every fault is named.
+    """
+    return _as_in_a_plan("budget", data, source).budget if data else None
 
 
 def policy_value(text: str, *, source: str) -> Any:
@@ -50,6 +58,16 @@ def policy_value(text: str, *, source: str) -> Any:
     if document.problems:
         raise PlanProblems(source, document.problems)
     return document.value
+
+
+def _as_in_a_plan(field: str, data: Mapping[str, Any], source: str) -> Plan:
+    whole = {"name": "given", field: dict(data), "tasks": [_ANY_TASK]}
+    try:
+        return Plan.model_validate(whole)
+    except ValidationError as error:
+        found = complaints(error, whole, {})
+        named = (replace(each, path=each.path.removeprefix(f"{field}.")) for each in found)
+        raise PlanProblems(source, tuple(named)) from None
 
 
 def _unknown(name: str) -> Problem:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final, cast
 from uuid import UUID, uuid4
@@ -19,6 +19,7 @@ from agentic_prefect.agents.calling import checked_output
 from agentic_prefect.errors import AgenticError, BudgetExceeded, ErrorCode, InvalidRequest, PlanInvalid
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.models.schema_echo import EchoImpossible, echo
+from agentic_prefect.plans.deployment_name import forbidden
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.policies.redaction import SHORTEST_KNOWN
 from agentic_prefect.ports import Work
@@ -44,10 +45,11 @@ class DeploymentKind:
     Args:
         lineage: Whose finished runs may be taken over.
         ledger_of: Out of which budget a task is paid.
+        allowed: The deployments that may be run, as `FLOW/DEPLOYMENT` with `*` for any text.
     """
 
-    def __init__(self, lineage: Lineage, ledger_of: Callable[[Work], Ledger]) -> None:
-        self._lineage, self._ledger_of = lineage, ledger_of
+    def __init__(self, lineage: Lineage, ledger_of: Callable[[Work], Ledger], *, allowed: Collection[str]) -> None:
+        self._lineage, self._ledger_of, self._allowed = lineage, ledger_of, allowed
         self._runs = ChildRuns()
         self._found: dict[str, Deployment] = {}
         self._told: set[str] = set()
@@ -57,7 +59,7 @@ class DeploymentKind:
         """What the run puts out: a plan's output, or what the flow returned, as JSON data.
 
         Raises:
-            PlanInvalid: There is no such deployment, or the input is no mapping.
+            PlanInvalid: There is no such deployment, a plan may not run it, or the input is no mapping.
             InvalidRequest: The server does not accept the input.
             SubPlanFailed: The plan ended other than completed; `CriticalError` and `BudgetExceeded` as for a sub-plan.
             DeploymentRunFailed: The run ended other than completed and left no result; `DeploymentRunCrashed` where
@@ -109,6 +111,8 @@ class DeploymentKind:
                 f"Task {work.task.id!r} is of kind `deployment` and names none. Set `call: flow/deployment`."
             )
         if name not in self._found:
+            if why := forbidden(name, self._allowed):
+                raise PlanInvalid(f"Task {work.task.id!r}: {why}.")
             self._found[name] = find_deployment(name)
         return self._found[name]
 

@@ -16,6 +16,7 @@ from tests.cli.conftest import PROGRAM
 from tests.prefect_server import ensure_started, free_port, kill, stop
 from tests.runtime.conftest import eventually
 
+ALLOWED = "PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_DEPLOYMENTS"
 STEPS = 8
 
 
@@ -38,8 +39,9 @@ def test_the_server_dies_and_returns(tmp_path: Path, openai_env: ScriptedServer)
         _deploy(api_url, "far", "away")
         process = subprocess.Popen(
             [str(PROGRAM), "run", str(plan), "--model", "openai/scripted", "-o", str(out), "-q"],
-            cwd=tmp_path, env={**os.environ, "PREFECT_API_URL": api_url}, stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PREFECT_API_URL": api_url, ALLOWED: '["far/*"]'},
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         openai_env.wait_for_requests(3, timeout_s=90)
         elsewhere = asyncio.run(_run_of(api_url, "far"))

@@ -55,6 +55,7 @@ def worker(
         "PREFECT_API_URL": deployed,
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_INTEGRATIONS_AGENTIC_MODEL": "openai/scripted",
+        "PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_DEPLOYMENTS": '["far/*"]',
     }
     monkeypatch.chdir(tmp_path)
     with worker_process(environment, log, pool=POOL):
@@ -102,7 +103,7 @@ def test_a_failed_run_is_retried_and_resumed_without_paying_twice(
     retried = patient.post(f"{deployed}/flow_runs/{run}/set_state", json={"state": scheduled})
     failed_again = _final_state(deployed, run, worker)
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("agentic-prefect")), "resume", run],
+        [str(Path(sys.executable).with_name("agentic-prefect")), "resume", run, "--budget", "calls=5"],
         capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     resumed = re.findall(r"Run (\S+) goes on from", done.stdout)[0]
@@ -112,7 +113,8 @@ def test_a_failed_run_is_retried_and_resumed_without_paying_twice(
     assert (failed, failed_again, completed) == ("FAILED", "FAILED", "COMPLETED"), worker.read_text()[-4000:]
     assert done.returncode == 0, done.stderr
     assert (len(openai_env.requests_matching("First")), len(openai_env.requests_matching("Second"))) == (1, 3)
-    assert _run(deployed, resumed)["parameters"]["resume"] == run
+    parameters = _run(deployed, resumed)["parameters"]
+    assert (parameters["resume"], parameters["budget"]) == (run, {"calls": 5})
 
 
 @pytest.mark.slow

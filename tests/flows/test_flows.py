@@ -95,10 +95,23 @@ async def test_a_run_takes_its_policy(openai_env: ScriptedServer) -> None:
     assert openai_env.count == 2
 
 
+async def test_a_run_takes_its_budget(openai_env: ScriptedServer) -> None:
+    """The parameter stands in for the plan's own; the call that does not fit is not made."""
+    openai_env.answer_by_default(Reply.text("Hello"))
+    plan = PLAN.replace("tasks: [", "budget: {calls: 9}\ntasks: [{id: part, description: Bye, depends_on: greet}, ")
+
+    state = await _state(plan=plan, inputs={"who": "Ada"}, budget={"calls": 1})
+    result = await state.result(raise_on_failure=False)
+
+    assert (result.budget.calls, openai_env.count) == (1, 1)
+    assert result.result_of("part").error.code == "budget_exceeded"
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"plan": PLAN, "policy": {"retires": 1}}, "there is no policy field 'retires'. Did you mean 'retries'?"),
+        ({"plan": PLAN, "budget": {"used": 1}}, "budget: unknown field 'used'. Did you mean 'usd'?"),
         ({"plan": "no_such_plan"}, "no stored plan of that name"),
         ({"plan": PLAN.replace("id: greet", "id: greet, agent: nobody")}, "nobody"),
         ({"plan": PLAN, "inputs": {"whom": "Ada"}}, "Did you mean 'who'"),

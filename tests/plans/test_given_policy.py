@@ -3,8 +3,9 @@
 import pytest
 
 from agentic_prefect.models.agent import PolicyFields
+from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.policy import Continue, FailureRule
-from agentic_prefect.plans.given_policy import given_policy, policy_value
+from agentic_prefect.plans.given_policy import given_budget, given_policy, policy_value
 from agentic_prefect.plans.problems import PlanProblems
 
 
@@ -51,3 +52,25 @@ def test_text_that_cannot_be_read() -> None:
     """A text that is no YAML is said to be none."""
     with pytest.raises(PlanProblems, match="here"):
         policy_value("{a: [", source="here")
+
+
+def test_a_budget_is_written_as_in_a_plan() -> None:
+    """Nothing given is no budget."""
+    assert given_budget({"usd": 0.5, "calls": 20}, source="here") == Budget(usd=0.5, calls=20)
+    assert given_budget({}, source="here") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"used": 1}, "here: budget: unknown field 'used'. Did you mean 'usd'?"),
+        ({"usd": 0}, "here: usd: should be greater than 0, got 0."),
+        ({"calls": "many"}, "here: calls: should be a number,"),
+    ],
+)
+def test_a_limit_that_will_not_do_is_named(given: dict[str, object], message: str) -> None:
+    """With what would be right."""
+    with pytest.raises(PlanProblems) as raised:
+        given_budget(given, source="here")
+
+    assert message in str(raised.value)

@@ -17,7 +17,9 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from agentic_prefect import RunOptions, run_plan
 from agentic_prefect.bootstrap import check, services
+from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.runtime.plan_flow import plan_flow, result_in
 from agentic_prefect.runtime.services import use
 from agentic_prefect.runtime.stop import StopSignal
@@ -77,6 +79,11 @@ def _forget_results() -> None:
             path.unlink()
 
 
+@pytest.fixture(autouse=True)
+def _any_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_DEPLOYMENTS", '["*"]')
+
+
 @pytest.fixture
 async def worker(prefect_server: str) -> AsyncIterator[InProcessWorker]:
     """A worker on whatever it deploys."""
@@ -109,6 +116,25 @@ async def test_each_item_becomes_a_run_below_its_task(worker: InProcessWorker) -
     ]
     assert [(str(each.flow_run_id), each.state_name) for each in stand_ins] == [(result.run_id, "Completed")] * 2
     assert set().union(*map(upstream_of, stand_ins)) == {result.results[item].run_id for item in ("work[0]", "work[1]")}
+
+
+async def test_a_plan_runs_no_other_flow_unless_it_may(
+    worker: InProcessWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By default it may run plans alone, wherever it comes from; in a sub-plan that is found late, too."""
+    monkeypatch.delenv("PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_DEPLOYMENTS")
+    name = await worker.deploy(report)
+    part = {"name": "part", "tasks": [{"id": "work", "kind": "deployment", "call": name, "input": {"city": "Oslo"}}]}
+    told = [each.message for each in check(calls(name, {"city": "Oslo"}))]
+    alone = (await run_plan(calls(name, {"city": "Oslo"}))).results["work"].error
+    within = (await run_plan(make_plan({"id": "sub", "kind": "plan", "plan": part}))).results["sub"].status
+
+    refusal = f"a plan may not run the deployment {name!r}: allowed are run-plan/*. Allow it with the setting"
+    assert len(told) == 1
+    assert told[0].startswith(refusal)
+    assert alone is not None
+    assert (alone.code, refusal in alone.message) == (ErrorCode.PLAN_INVALID, True)
+    assert (within, await worker.runs()) == (TaskStatus.FAILED, [])
 
 
 async def test_a_plan_of_ours_takes_its_inputs_and_tells_its_cost(

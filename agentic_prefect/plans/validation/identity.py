@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agentic_prefect.models.task import AgentTask
-from agentic_prefect.plans.deployment_name import WRITTEN, deployment_name
+from agentic_prefect.plans.deployment_name import WRITTEN, deployment_name, forbidden
 from agentic_prefect.plans.problems import Problem
 from agentic_prefect.plans.schemas import BUILT_IN
 from agentic_prefect.plans.validation.subject import Subject, unknown_connection, unknown_name
@@ -32,6 +32,15 @@ def identity_problems(subject: Subject) -> Iterator[Problem]:
                 yield from unknown_connection(subject, f"{subject.place(written, 'failure_policy')}.{key}.model", model)
 
 
+def _deployment(subject: Subject, place: str, written: str) -> Iterator[Problem]:
+    known, name = subject.known, deployment_name(written)
+    if known.allowed_deployments is not None and (why := forbidden(written, known.allowed_deployments)):
+        yield Problem(place, why)
+    elif known.deployments is not None and name not in known.deployments:
+        way_out = "Make it with `agentic-prefect deploy PLAN` or `prefect deploy`."
+        yield unknown_name(place, "deployment", name, known.deployments, way_out)
+
+
 def _order(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Problem]:
     for field in ("depends_on", "after"):
         for name in getattr(task, field):
@@ -50,11 +59,8 @@ def _parts(subject: Subject, written: AgentTask, task: AgentTask) -> Iterator[Pr
         yield unknown_name(place(written, "agent"), "agent", task.agent, agents, way_out)
     if known.kinds is not None and task.kind not in known.kinds:
         yield unknown_name(place(written, "kind"), "kind of task", task.kind, known.kinds)
-    if task.kind == "deployment" and task.call and known.deployments is not None:
-        name = deployment_name(task.call)
-        if WRITTEN.fullmatch(task.call) and name not in known.deployments:
-            way_out = "Make it with `agentic-prefect deploy PLAN` or `prefect deploy`."
-            yield unknown_name(place(written, "call"), "deployment", name, known.deployments, way_out)
+    if task.kind == "deployment" and task.call and WRITTEN.fullmatch(task.call):
+        yield from _deployment(subject, place(written, "call"), task.call)
     if task.use is not None and known.capabilities is not None and task.use not in known.capabilities:
         yield unknown_name(place(written, "use"), "capability", task.use, known.capabilities)
     if task.prompt is not None and known.prompts is not None:

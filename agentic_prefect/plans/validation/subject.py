@@ -34,6 +34,8 @@ class Known:
     """Names of connections; the plan's own need not be among them."""
     deployments: Collection[str] | None = None
     """As `FLOW/DEPLOYMENT`."""
+    allowed_deployments: Collection[str] | None = None
+    """As `FLOW/DEPLOYMENT`, in which `*` stands for any text."""
     agents: Collection[str] = ()
     """Agents that the plan may use without listing them."""
     humans: bool = True

@@ -94,6 +94,12 @@ CASES = [
         known=Known(deployments={"run-plan/cities", "report/cities"}),
     ),
     Case(
+        "a deployment that plans may not run",
+        (task("a", kind="deployment", call="billing/pay"),),
+        "task a: call: a plan may not run the deployment 'billing/pay': allowed are run-plan/*, report/c*. Allow it",
+        known=Known(allowed_deployments=("run-plan/*", "report/c*"), deployments=()),
+    ),
+    Case(
         "an unknown prompt",
         (task("a", prompt="sumarise@1"),),
         "task a: prompt: there is no prompt 'sumarise'. Did you mean 'summarise'?",
