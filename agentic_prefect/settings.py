@@ -2,21 +2,23 @@
 
 import getpass
 import os
+import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from prefect.settings import get_current_settings
 from prefect.settings.base import PrefectBaseSettings, build_settings_config
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import InitSettingsSource, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import InitSettingsSource, NoDecode, SettingsConfigDict, SettingsError
 
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.error import ErrorDetail
 from agentic_prefect.models.policy import FailureAction, FailurePolicy, RetryConfig
+from agentic_prefect.plans.complaints import complaints
 from agentic_prefect.plans.edges import fallbacks_of
 from agentic_prefect.plans.given_policy import given_policy, policy_value
 from agentic_prefect.plans.names import did_you_mean, listing
@@ -100,6 +102,26 @@ class AgenticSettings(PrefectBaseSettings):
         default=25, ge=0, description="After how many failures a report on patterns is made; 0 makes none."
     )
 
+    def __init__(self, **values: Any) -> None:
+        """Read them.
+
+        Raises:
+            PlanInvalid: One will not do; the message names it and says what would.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+            for own in (each.get("ctx", {}).get("error") for each in found):
+                if isinstance(own, PlanInvalid):  # it says all of it in its own words
+                    raise own from None
+            given = {str(each["loc"][0]): each["input"] for each in found}
+            raise PlanProblems("the settings", tuple(map(_named, complaints(error, given, {})))) from None
+        except SettingsError as error:
+            field = re.search(r'field "(\w+)"', str(error))
+            problem = Problem(field[1] if field else "", "is no JSON", 'Write a list as `["one", "two"]`.')
+            raise PlanProblems("the settings", (_named(problem),)) from None
+
     def history_address(self) -> str:
         """The address of the history's database."""
         if self.history_url is not None:
@@ -144,6 +166,12 @@ class AgenticSettings(PrefectBaseSettings):
         """The part that takes part in the nearest-wins order of policies."""
         given = {name: value for name in PolicyFields.model_fields if (value := getattr(self, name)) is not None}
         return PolicyFields(**given)
+
+
+def _named(problem: Problem) -> Problem:
+    """A problem of a setting, with the variable that sets it."""
+    name = problem.path.partition(".")[0].partition("[")[0]
+    return replace(problem, path=f"{problem.path} (PREFECT_INTEGRATIONS_AGENTIC_{name.upper()})")
 
 
 _PLACES_OF_FUNCTIONS = ("threads", "processes", "dask", "ray")
@@ -215,13 +243,13 @@ class SettingOrigin:
 
 def setting_origins() -> tuple[SettingOrigin, ...]:
     """Every setting of this package as it holds here, with where it was set; the first place that sets it wins."""
+    settings = AgenticSettings()
     nothing = InitSettingsSource(AgenticSettings, {})
     sources = AgenticSettings.settings_customise_sources(AgenticSettings, nothing, nothing, nothing, nothing)
     found: dict[str, str] = {}
     for source in reversed(sources):
         label = _PLACES.get(type(source).__name__, "elsewhere")
         found |= dict.fromkeys(source(), label)
-    settings = AgenticSettings()
     return tuple(
         SettingOrigin(
             name,

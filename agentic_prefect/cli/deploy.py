@@ -33,8 +33,7 @@ def deploy(
         plan: A file, the name of a stored plan, with or without a version, or `-` for standard input.
         name: What the deployment is called; the plan's name unless it is given.
         model: The model of tasks that name none, as CONNECTION/MODEL.
-        budget: A limit for each run, in place of the plan's own: usd=0.50, tokens=20000, calls=60 or wall_s=600; again
-            for each.
+        budget: A limit of each run in place of the plan's: usd=0.50, tokens=20000, calls=60, wall_s=600; repeatable.
         tag: A tag for the runs; again for each further one.
         note: A word about this version of the plan.
         work_pool: The pool whose workers run it; `agentic` is made if it is not there.

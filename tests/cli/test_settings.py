@@ -46,3 +46,34 @@ def test_a_flag_goes_before_the_settings(here: Path, cli: Command) -> None:
     assert "retries" in from_file
     assert "7" in next(line for line in from_file.splitlines() if "retries" in line)
     assert "1" in next(line for line in own.splitlines() if "retries" in line)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (("RETRIES", "many"), "the settings: retries (PREFECT_INTEGRATIONS_AGENTIC_RETRIES): should be a number,"),
+        (
+            ("ALLOWED_PACKAGES", "my.package"),
+            "the settings: allowed_packages (PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_PACKAGES): is no JSON. "
+            'Write a list as `["one", "two"]`.',
+        ),
+        (("REDACT", '["(("]'), "Error: The pattern '((' cannot be used to redact: it is no regular expression"),
+        (("FUNCTIONS_ON", "dusk"), "Error: functions_on is 'dusk', and functions run on:"),
+    ],
+)
+@pytest.mark.parametrize("command", [("settings",), ("validate", "plan.yaml")])
+def test_a_setting_that_will_not_do_is_named(
+    command: tuple[str, ...],
+    setting: tuple[str, str],
+    message: str,
+    here: Path,
+    cli: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the variable that sets it, and what would do; it is no fault of ours."""
+    (here / "plan.yaml").write_text("name: p\ntasks: [{id: a, description: x}]\n")
+    monkeypatch.setenv(f"PREFECT_INTEGRATIONS_AGENTIC_{setting[0]}", setting[1])
+    done = cli(*command)
+
+    assert done.code == 2
+    assert message in done.err
