@@ -15,7 +15,8 @@ from agentic_prefect.testing import Reply, ScriptedServer
 from tests.cli.conftest import PROGRAM, Command
 from tests.history.samples import a_failure, a_task
 
-pytestmark = pytest.mark.prefect
+# Two of them ask the same question, and answer what they find open.
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("drafts")]
 
 TEXT = """---
 id: say.it
