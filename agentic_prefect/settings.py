@@ -43,7 +43,7 @@ class AgenticSettings(PrefectBaseSettings):
     )
     allowed_deployments: tuple[str, ...] = Field(
         default=("run-plan/*",),
-        description="Deployments that a plan may run, as FLOW/DEPLOYMENT with * for any text; those of plans if unset.",
+        description="Deployments that a plan may run, as FLOW/DEPLOYMENT with * for any text.",
     )
     functions_on: str = Field(
         default="threads",
@@ -171,7 +171,11 @@ class AgenticSettings(PrefectBaseSettings):
 def _named(problem: Problem) -> Problem:
     """A problem of a setting, with the variable that sets it."""
     name = problem.path.partition(".")[0].partition("[")[0]
-    return replace(problem, path=f"{problem.path} (PREFECT_INTEGRATIONS_AGENTIC_{name.upper()})")
+    return replace(problem, path=f"{problem.path} ({_variable(name)})")
+
+
+def _variable(name: str) -> str:
+    return f"PREFECT_INTEGRATIONS_AGENTIC_{name.upper()}"
 
 
 _PLACES_OF_FUNCTIONS = ("threads", "processes", "dask", "ray")
@@ -255,7 +259,7 @@ def setting_origins() -> tuple[SettingOrigin, ...]:
             name,
             getattr(settings, name),
             found.get(name, "default"),
-            f"PREFECT_INTEGRATIONS_AGENTIC_{name.upper()}",
+            _variable(name),
             field.description or "",
         )
         for name, field in AgenticSettings.model_fields.items()

@@ -14,7 +14,7 @@ class WaitingSqlite(AioSqliteConfiguration):
     """Prefect's SQLite, whose transactions wait for their turn to write when they begin.
 
     Prefect begins most of them for reading. SQLite refuses such a one at once, however long it may wait, when it comes
-    to write and another one has written meanwhile: the server then answers 503, and an automation misses its event.
+    to write and another one has written meanwhile: the server then answers 503.
     """
 
     @asynccontextmanager
