@@ -34,7 +34,12 @@ COMMANDS: Final = (
     ("plans", "plans:app", PLANS, "Keep plans on the Prefect server, in versions."),
     ("prompts", "prompts:app", PLANS, "See, write, check and try prompt templates."),
     ("prune", "prune:prune", SETUP, "Remove what old runs left behind: results, artifacts, history."),
-    ("limits", "limits:app", SETUP, "Limit the requests per minute of a connection, for all workers together."),
+    (
+        "limits",
+        "limits:app",
+        SETUP,
+        "Limit the requests and tokens per minute of a connection, for all workers together.",
+    ),
     ("init", "init:init", SETUP, "Write a plan, a flow and a deployment to begin with."),
     ("settings", "settings:settings", SETUP, "Show every setting that holds here, and where it was set."),
     ("doctor", "doctor:doctor", SETUP, "Check versions, server, keys, local model and limits."),
