@@ -19,7 +19,8 @@ from agentic_prefect.observers.artifact_writer import ArtifactWriter, Sheet
 from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.reports import markdown, questions
 from agentic_prefect.reports.live import LiveRun
-from agentic_prefect.reports.model import PlanReport, TaskRow, report_of
+from agentic_prefect.reports.model import PlanReport, report_of
+from agentic_prefect.reports.rows import TaskRow
 from agentic_prefect.reports.serialized import spending_table, task_table
 
 Snapshot = Callable[[], Mapping[str, TaskResult] | PlanResult]

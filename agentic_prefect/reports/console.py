@@ -9,8 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from agentic_prefect.models.status import PlanStatus, TaskStatus
-from agentic_prefect.reports.model import PlanReport, TaskRow
-from agentic_prefect.reports.wording import cost, duration, judged, number, one_line, printable, spent, state
+from agentic_prefect.reports.model import PlanReport
+from agentic_prefect.reports.rows import TaskRow
+from agentic_prefect.reports.wording import (
+    cost,
+    duration,
+    judged,
+    not_paid_again,
+    number,
+    one_line,
+    printable,
+    spent,
+    state,
+)
 
 STYLES: dict[TaskStatus, str] = {
     TaskStatus.PENDING: "dim",
@@ -129,6 +140,7 @@ def _summary_lines(page: PlanReport, saved_to: str | None, *, preview: bool = Tr
         f"Tasks: {number(page.total)} total, {number(completed)} completed, {number(failed)} failed{''.join(others)}",
         f"Time: {duration(page.elapsed_s)}",
         f"Usage: {spent(page.usage)}",
+        *([not_paid_again(page.reused.results, page.reused.usage)] if page.reused.results else []),
         *([f"Model: {one_line(', '.join(page.models), 200)}"] if page.models else []),
         *([f"Run: {page.url}"] if page.url else []),
         *([f"Output: {saved_to}"] if saved_to else []),

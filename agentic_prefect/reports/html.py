@@ -34,6 +34,7 @@ def _environment() -> Environment:
         "is_link": _is_link,
         "judged": wording.judged,
         "number": wording.number,
+        "not_paid_again": wording.not_paid_again,
         "spent": wording.spent,
         "state": wording.state,
     }

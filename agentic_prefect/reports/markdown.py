@@ -7,8 +7,20 @@ from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.result import BudgetReport
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.reports.markup import MAX_CHARACTERS, bounded, fenced, inline, passive, table
-from agentic_prefect.reports.model import AttemptRow, PlanReport, TaskRow
-from agentic_prefect.reports.wording import clip, cost, counted, duration, judged, number, one_line, spent, state
+from agentic_prefect.reports.model import PlanReport
+from agentic_prefect.reports.rows import AttemptRow, TaskRow
+from agentic_prefect.reports.wording import (
+    clip,
+    cost,
+    counted,
+    duration,
+    judged,
+    not_paid_again,
+    number,
+    one_line,
+    spent,
+    state,
+)
 
 MAX_ROWS = 200
 """Tasks and items in the table; the rest is counted."""
@@ -72,6 +84,8 @@ def _head(page: PlanReport) -> str:
     lines = [f"# {page.title}: {state(page.status)}", inline(page.plan.description, 500)]
     lines += [page.version, inline(page.reason, 1_000)]
     lines.append("; ".join(figures) + ".")
+    if page.reused.results:
+        lines.append(f"{not_paid_again(page.reused.results, page.reused.usage)}.")
     if page.models:
         lines.append(f"Answered by {inline(', '.join(page.models))}.")
     if page.budget:

@@ -89,6 +89,11 @@ def spent(usage: Usage) -> str:
     return f"{tokens} in {counted(usage.calls, 'call')}, cost {cost(usage.cost_usd)}"
 
 
+def not_paid_again(results: int, usage: Usage) -> str:
+    """What stored results had cost, in one sentence without its full stop; empty where there are none."""
+    return f"Not paid again: {counted(results, 'stored result')} of {spent(usage)}" if results else ""
+
+
 def judged(verdict: Verdict | None) -> str:
     """What checks found, to be put after a state: `, verified (90%)`; empty without checks, and for what failed."""
     if verdict is None or verdict.outcome == "rejected":

@@ -114,6 +114,7 @@ def test_an_edited_plan_and_a_part_done_again(
     ]  # fmt: skip
     assert len(asked) == 2
     assert result.results["first"].cached
+    assert "Not paid again: 1 stored result of " in edited.err + edited.out
     assert result.output == {"last": "the end", "count": 2}
     assert len(asked_again) == 2
     assert "First about bread" in asked_again[0]

@@ -85,7 +85,13 @@ FAILED = TaskResult(
 )
 
 RESULTS = {
-    "plan_searches": done("plan_searches", cached=True, started_at=at(0), ended_at=at(0.01)),
+    "plan_searches": done(
+        "plan_searches",
+        cached=True,
+        usage=Usage(input_tokens=300, output_tokens=90, calls=1, cost_usd=Decimal("0.0031")),
+        started_at=at(0),
+        ended_at=at(0.01),
+    ),
     "search": done(
         "search",
         ["s1", "s2"],

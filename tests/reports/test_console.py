@@ -32,6 +32,7 @@ def test_the_summary_says_what_it_came_to() -> None:
         "Tasks: 5 total, 3 completed, 1 failed, 1 skipped",
         "Time: 2m 5s",
         "Usage: 2,324 tokens in 5 calls, cost unknown",
+        "Not paid again: 1 stored result of 390 tokens in 1 call, cost $0.0031",
         "Model: gpt-small, local-model",
         "Run: http://127.0.0.1:4200/v2/runs/flow-run/run-1",
         "Output: out.md",

@@ -57,6 +57,7 @@ def test_it_tells_everything_as_text() -> None:
         "2m 5s",
         "unknown",
         "$0.0042",
+        "Not paid again: 1 stored result of 390 tokens in 1 call, cost $0.0031.",
         "agent/default 1.2.0, hash abababababab",
         "Again <script>alert(1)</script> ![x](http://x.test/y)",
         "# Go in *April*",

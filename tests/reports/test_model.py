@@ -8,7 +8,7 @@ from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.reports.live import LiveRun
-from agentic_prefect.reports.model import report_of
+from agentic_prefect.reports.model import Reused, report_of
 from tests.reports.samples import PLAN, RESULT, RESULTS, at, done, error
 
 
@@ -32,6 +32,24 @@ def test_per_task_figures_are_the_tasks_own() -> None:
     assert rows["search"].usage.total_tokens == sum(item.usage.total_tokens for item in items) == 2000
     assert (rows["write"].usage.cost_usd, rows["write_short"].usage.cost_usd) == (Decimal("0.0042"), None)
     assert (rows["write"].elapsed_s, rows["translate"].elapsed_s) == (2.5, None)
+
+
+def test_what_was_not_paid_again_is_no_part_of_the_sum() -> None:
+    """Stored results are counted with what they had cost, a fan-out by its items; nothing stored, nothing told."""
+    stored = {
+        **RESULTS,
+        "search": RESULTS["search"].model_copy(update={"cached": True}),
+        "search[0]": RESULTS["search[0]"].model_copy(update={"cached": True}),
+        "search[1]": RESULTS["search[1]"].model_copy(update={"cached": True}),
+    }
+
+    page, again = report_of(PLAN, RESULT), report_of(PLAN, stored)
+
+    assert page.reused == Reused(results=1, usage=RESULTS["plan_searches"].usage)
+    assert again.reused.results == 3
+    assert again.reused.usage.total_tokens == 390 + 2000
+    assert again.usage.total_tokens == page.usage.total_tokens - 2000
+    assert report_of(PLAN, {}).reused == Reused(results=0, usage=Usage())
 
 
 def test_a_failure_keeps_every_attempt() -> None:
