@@ -6,14 +6,15 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from agentic_prefect.cli.local_server import LocalServer
+from agentic_prefect.cli.local_server import LocalServer, ServerRecord
 from agentic_prefect.llm.local.engine import is_installed
 from agentic_prefect.llm.local.process import is_alive
-from agentic_prefect.llm.local.status import read_record
+from agentic_prefect.llm.local.status import EngineRecord, read_record
 from agentic_prefect.llm.local.unavailable import LocalModelUnavailable
 from agentic_prefect.llm.local.weights import default_cache_dir, fetch
 from agentic_prefect.stored_plans import shipped_folder, stored_plans
@@ -54,6 +55,31 @@ def here(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     _call(cache, folder, "demo", "--stop")
 
 
+@dataclass(frozen=True)
+class Demonstrated:
+    """What the demo said, and what it left behind."""
+
+    done: Done
+    report: str
+    page: str
+    server: ServerRecord | None
+    engine: EngineRecord | None
+
+
+@pytest.fixture(scope="module")
+def demonstrated(cache: Path, here: Path) -> Demonstrated:
+    """The demo, run once for whichever test comes first."""
+    done = _call(cache, here, "demo")
+    assert done.code == 0, done.out + done.err
+    return Demonstrated(
+        done,
+        (here / "demo-report.md").read_text(),
+        (here / "demo-report.html").read_text(),
+        LocalServer(cache / "agentic-prefect" / "prefect").running(),
+        read_record(cache / "agentic-prefect" / "local" / "engine.json"),
+    )
+
+
 @pytest.fixture
 def call(cache: Path, here: Path) -> Call:
     """The program, with that cache, in that folder."""
@@ -61,21 +87,18 @@ def call(cache: Path, here: Path) -> Call:
 
 
 @pytest.mark.slow
-def test_the_demo_runs_a_plan_on_the_small_model(call: Call, cache: Path, here: Path) -> None:
+def test_the_demo_runs_a_plan_on_the_small_model(demonstrated: Demonstrated) -> None:
     """A real model answers, one call meets a rate limit, one branch falls back, and there is a report to look at."""
-    done = call("demo")
-    server = LocalServer(cache / "agentic-prefect" / "prefect").running()
-    report = (here / "demo-report.md").read_text()
+    done, server = demonstrated.done, demonstrated.server
 
-    assert done.code == 0, done.out + done.err
     assert "Model: smollm2-135m-instruct on this machine's processor" in done.out
     assert server is not None
     assert re.search(rf"Run: {re.escape(server.ui_url)}/runs/flow-run/[0-9a-f-]{{36}}", done.out)
     assert "agentic-prefect demo --stop" in done.out
-    assert "rate_limit" in report
-    assert "content_filter" in report
-    assert "plain_note" in report
-    assert (here / "demo-report.html").is_file()
+    assert "rate_limit" in demonstrated.report
+    assert "content_filter" in demonstrated.report
+    assert "plain_note" in demonstrated.report
+    assert "<html" in demonstrated.page
 
 
 @pytest.mark.slow
@@ -98,10 +121,9 @@ def test_dev_deploys_on_the_server_that_runs(call: Call, cache: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_can_be_rehearsed_and_ended(call: Call, cache: Path) -> None:
+def test_the_demo_can_be_rehearsed_and_ended(call: Call, cache: Path, demonstrated: Demonstrated) -> None:
     """A rehearsal says that nobody was asked; `--stop` ends the server and the model that the demo started."""
-    server = LocalServer(cache / "agentic-prefect" / "prefect")
-    engine = read_record(cache / "agentic-prefect" / "local" / "engine.json")
+    server, engine = LocalServer(cache / "agentic-prefect" / "prefect"), demonstrated.engine
     assert engine is not None
 
     rehearsed, ended, again = call("demo", "--rehearse"), call("demo", "--stop"), call("demo", "--stop")

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from pathlib import Path
+from threading import get_ident
 
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
@@ -98,9 +99,13 @@ def bad_fussy() -> None:
 
 
 def tells() -> list[str]:
-    """Writes secrets to the log of its run, and returns what would be kept of that."""
+    """Writes secrets to the log of its run, and returns what would be kept of that.
+
+    Another function may run beside it in the same process, in a thread of its own.
+    """
     kept: list[str] = []
     handler = logging.Handler()
+    handler.addFilter(lambda record: record.thread == get_ident())
     handler.emit = lambda record: kept.append(record.getMessage())
     logger = logging.getLogger("prefect.task_runs")
     logger.addHandler(handler)
