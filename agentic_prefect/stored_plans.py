@@ -9,6 +9,7 @@ from typing import Final
 
 from agentic_prefect.errors import ConnectionLost, PlanInvalid
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.agents import undescribed_agents
 from agentic_prefect.plans.document import MAX_CHARS
 from agentic_prefect.plans.load import load_plan
 from agentic_prefect.plans.names import did_you_mean, listing
@@ -122,17 +123,25 @@ def find_given(reference: str, *, base_dir: Path | None = None, folders: Sequenc
         PlanInvalid: What it says is no plan; all problems at once.
         ConnectionLost: It would be on a server that does not answer.
     """
-    given = _found(reference, base_dir, folders)
-    agents = {task.agent for task in given.plan.tasks if task.agent} - {*given.plan.agents}
-    if not agents:
+    return with_agents_of_server(read_given(reference, base_dir=base_dir, folders=folders))
+
+
+def with_agents_of_server(given: GivenPlan) -> GivenPlan:
+    """The plan with the agents that it does not describe and the server does.
+
+    Raises:
+        ConnectionLost: The server does not answer.
+    """
+    if not undescribed_agents(given.plan):
         return given
-    # Prefect takes a second to load, and a plan that lists its agents needs nothing of it.
+    # Prefect takes a second to load, and a plan that describes its agents needs nothing of it.
     from agentic_prefect.blocks.named import with_profiles
 
     return replace(given, plan=with_profiles(given.plan))
 
 
-def _found(reference: str, base_dir: Path | None, folders: Sequence[Path] | None) -> GivenPlan:
+def read_given(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> GivenPlan:
+    """The plan as it is written, without agents that only the server knows; everything else as for `find_given`."""
     if reference == STDIN:
         text = _text(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
         return GivenPlan(load_plan(text, source="standard input"))

@@ -16,6 +16,7 @@ from agentic_prefect.blocks.openai_connection import OpenAIConnection
 from agentic_prefect.errors import ConnectionLost
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.agents import undescribed_agents, with_agents
 
 _BLOCK_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 BlockT = TypeVar("BlockT", bound=Block)
@@ -33,15 +34,13 @@ def named_connections(names: Collection[str]) -> Mapping[str, Connection]:
 
 
 def with_profiles(plan: Plan) -> Plan:
-    """The plan with those of its agents that it does not list and that the server holds; otherwise as it is.
+    """The plan with those of its agents that it does not describe and that the server holds; otherwise as it is.
 
     Raises:
         ConnectionLost: The server does not answer.
     """
-    lacking = {task.agent for task in plan.tasks if task.agent and task.agent not in plan.agents}
-    found = {name: _load(AgentProfile, name) for name in sorted(lacking)}
-    agents = {name: block.agent(name) for name, block in found.items() if block is not None}
-    return plan.model_copy(update={"agents": {**plan.agents, **agents}}) if agents else plan
+    found = {name: _load(AgentProfile, name) for name in sorted(undescribed_agents(plan))}
+    return with_agents(plan, {name: block.agent(name) for name, block in found.items() if block is not None})
 
 
 def _load(kind: type[BlockT], name: str) -> BlockT | None:

@@ -1,16 +1,19 @@
 """What can be said about a plan without running it: its problems, its model, its prompts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from agentic_prefect.bootstrap.assembly import Assembly
 from agentic_prefect.bootstrap.functions import functions_elsewhere, unusable
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import AgenticError, PlanInvalid
+from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.models.schema_echo import EchoImpossible, echo
 from agentic_prefect.models.task import AgentTask
+from agentic_prefect.plans.agents import undescribed_agents, with_agents
 from agentic_prefect.plans.expressions import Scope, TaskView, evaluate
 from agentic_prefect.plans.inputs import validate_inputs
 from agentic_prefect.plans.lineage import Lineage
@@ -56,6 +59,12 @@ def check(plan: Plan, options: RunOptions | None = None) -> tuple[Problem, ...]:
     """Everything that is wrong with a plan, or doubtful, at once."""
     problems = validate_plan(plan, known=known(plan, options), run=(options or RunOptions()).policy)
     return (*problems, *unusable(plan, functions_elsewhere(AgenticSettings())))
+
+
+def check_offline(plan: Plan, options: RunOptions | None = None) -> tuple[Problem, ...]:
+    """As `check`, without what only a Prefect server knows: agents, connections and deployments of any name may be."""
+    supposed = with_agents(plan, dict.fromkeys(undescribed_agents(plan), AgentSpec()))
+    return check(supposed, replace(options or RunOptions(), rehearse=True))
 
 
 def require_places(plan: Plan, options: RunOptions | None = None) -> None:

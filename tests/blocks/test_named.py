@@ -97,6 +97,35 @@ async def test_a_task_is_done_by_an_agent_that_is_a_block(
     assert errors_in(check(given)) == ()
 
 
+async def test_agents_that_are_blocks_do_a_plans_defaults_and_sub_plans(
+    connection: str, scripted_server: ScriptedServer
+) -> None:
+    """An agent that only the `defaults` or a sub-plan name is found like that of a task."""
+    name = f"editor-{uuid.uuid4().hex[:8]}"
+    block = AgentProfile(
+        role="strict editor",
+        model="edit-model",
+        openai_connection=await cast(Any, OpenAIConnection).load(connection),
+    )
+    await cast(Any, block).save(name)
+    inner = {"name": "inner", "tasks": [{"id": "edit", "description": "Edit inside.", "agent": name}]}
+    plan = load_plan(
+        {
+            "name": "outer",
+            "defaults": {"agent": name},
+            "tasks": [{"id": "a", "description": "Edit outside."}, {"id": "b", "kind": "plan", "plan": inner}],
+        }
+    )
+
+    result = await run_plan(plan)
+
+    assert result.successful, result.reason
+    assert sorted(
+        ("inside" in request.prompt_text, request.model, "strict editor" in request.prompt_text)
+        for request in scripted_server.requests
+    ) == [(False, "edit-model", True), (True, "edit-model", True)]
+
+
 def test_a_name_that_the_server_does_not_hold_stays_unknown(prefect_server: str) -> None:
     """What a plan misspells is told as ever."""
     plan = load_plan("name: lost\ntasks: [{id: a, description: x, agent: nobody-there}]\n")

@@ -10,6 +10,7 @@ import pytest
 
 from agentic_prefect.testing import ScriptedServer
 from tests.cli.conftest import PLAN, Command
+from tests.prefect_server import free_port
 
 EXPLAINED = """
 name: explained
@@ -38,6 +39,30 @@ def test_several_plans_are_validated_at_once(cli: Command, plan_file: Path) -> N
     assert done.code == 2
     assert [report["valid"] for report in reports] == [True, False]
     assert "writer" in reports[1]["problems"][0]["hint"] + reports[1]["problems"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("task", "code", "verdict", "told"),
+    [
+        ("description: x, depends_on: [nowhere]", 2, "not valid, 2 problems", ["there is no task 'nowhere'", "a block 'my-agent'"]),
+        ("description: x", 5, "cannot be told, 1 problem", ["a block 'my-agent'"]),
+    ],
+)
+def test_what_needs_no_server_is_told_without_one(
+    task: str, code: int, verdict: str, told: list[str], program: Command
+) -> None:
+    """A server that does not answer hides no mistake, and a plan that only it can judge is not called wrong."""
+    plan = f"name: far\ndefaults: {{agent: my-agent}}\ntasks: [{{id: ask, {task}}}]\n"
+    away = f"http://127.0.0.1:{free_port()}/api"
+
+    done = program("validate", "-", stdin=plan, PREFECT_API_URL=away)
+    listed = json.loads(program("validate", "-", "--format", "json", stdin=plan, PREFECT_API_URL=away).out)
+
+    assert done.code == code
+    assert done.out == f"-: {verdict}\n"
+    assert [any(words in line for line in done.err.splitlines()) for words in told] == [True] * len(told)
+    assert done.err.count("Error: ") == len(told)
+    assert (listed[0]["valid"], len(listed[0]["problems"])) == (False if code == 2 else None, len(told))
 
 
 def test_a_wrong_plan_is_told_on_standard_error(cli: Command) -> None:
