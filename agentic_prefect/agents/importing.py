@@ -39,6 +39,11 @@ def import_object(reference: str, allowed_packages: Sequence[str]) -> Any:
         raise PlanInvalid(
             f"{reference!r} cannot be imported: {error}. Install its package where the plan runs."
         ) from error
+    except (Exception, SystemExit) as error:  # whatever a module does when it is loaded
+        raise PlanInvalid(
+            f"{reference!r} cannot be imported: its module raised {type(error).__name__}: {error}. Mend the module, or "
+            f"set what it needs where the plan runs."
+        ) from error
     if name.startswith("_") or not hasattr(module, name):
         public = [each for each in dir(module) if not each.startswith("_")]
         raise PlanInvalid(f"Module {module_name!r} has no public {name!r}. {did_you_mean(name, public)}".strip())

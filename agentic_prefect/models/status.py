@@ -43,7 +43,7 @@ TRANSITIONS: Mapping[TaskStatus, frozenset[TaskStatus]] = {
         {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.AWAITING_HUMAN}
     ),
     TaskStatus.FAILED: frozenset({TaskStatus.RETRYING, TaskStatus.AWAITING_HUMAN}),
-    TaskStatus.RETRYING: frozenset({TaskStatus.IN_PROGRESS, TaskStatus.CANCELLED}),
+    TaskStatus.RETRYING: frozenset({TaskStatus.IN_PROGRESS, TaskStatus.FAILED, TaskStatus.CANCELLED}),
     TaskStatus.AWAITING_HUMAN: frozenset(
         {
             TaskStatus.IN_PROGRESS,

@@ -1,12 +1,15 @@
 """Carries out what the reducer decided. The one place where a decision becomes a task run or an event."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any, assert_never
 from uuid import UUID
 
 from prefect.client.schemas.objects import State
 
+from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import Event, TaskDeadLettered, TaskFallback, TaskSkipped, TaskStatusChanged
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
@@ -36,6 +39,10 @@ from agentic_prefect.runtime.work import Place, job_for
 
 LABEL_CHARS = 25
 """How much of a task run's name the drawing shows."""
+STORING_S = 10.0
+"""How long an output that is there may take to be stored when the run is cancelled, in seconds."""
+
+_log = logging.getLogger(__name__)
 
 
 class Actions:
@@ -53,7 +60,9 @@ class Actions:
         self._report = report
         self._jobs: dict[str, Job] = {}
         self._keys: dict[str, str | None] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[TaskResult]] = {}
+        self._stop_reason = ""
+        """Why everything is being cancelled; empty while it is not."""
         self._shown: dict[str, asyncio.Task[None]] = {}
         """What is still being shown without having run, by task id; those that come after wait for it."""
         self._runs: dict[str, list[UUID]] = {}
@@ -66,7 +75,7 @@ class Actions:
         """Do it, without waiting for its end."""
         match action:
             case StartNode():
-                self._running[action.name] = asyncio.create_task(self._run(action), name=f"agentic:{action.name}")
+                self._start(action)
             case ShowSkipped(result=result, cause=cause):
                 self._notify_status(result.task_id, TaskStatus.PENDING, TaskStatus.SKIPPED)
                 place = self._event_place(result.task_id)
@@ -115,53 +124,75 @@ class Actions:
         await self.finish()
 
     def cancel_all(self, reason: str) -> None:
-        """Cancel everything in flight; each node still reports its end."""
+        """Cancel everything in flight; each node still reports its end. What only has to be stored gets its time."""
         self._questions.withdraw_all()
+        self._stop_reason = reason
         for name, running in self._running.items():
-            if name in self._jobs:
-                self._jobs[name].stop_reason = reason
+            job = self._jobs.get(name)
+            if job is not None and job.is_answered:
+                asyncio.get_running_loop().call_later(STORING_S, running.cancel, reason)
+                continue
+            if job is not None:
+                job.stop_reason = reason
             running.cancel(reason)
 
     async def finish(self) -> None:
         """Wait until everything that is only shown has been shown, and nothing is left in flight."""
-        pending = (*self._running.values(), *self._shown.values(), *self._questions.open)
+        pending: list[asyncio.Future[Any]] = [*self._running.values(), *self._shown.values(), *self._questions.open]
         await asyncio.gather(*pending, return_exceptions=True)
+        # What has ended reports it in the next turn of the loop.
+        await asyncio.sleep(0)
 
-    async def _run(self, start: StartNode) -> None:
+    def _start(self, start: StartNode) -> None:
+        """Begin a node. However its work ends, also before its first step, one outcome is reported."""
+        running = asyncio.create_task(self._run(start), name=f"agentic:{start.name}")
+        self._running[start.name] = running
+        running.add_done_callback(partial(self._node_ended, start))
+
+    def _node_ended(self, start: StartNode, ended: asyncio.Task[TaskResult]) -> None:
+        self._running.pop(start.name, None)
+        job = self._jobs.pop(start.name, None)
+        error = None if ended.cancelled() else ended.exception()
+        if error is not None:
+            _log.error("Task %r broke outside of its attempts.", start.name, exc_info=error)
+            result = job.broken(error) if job else _failed_at_once(start, error, self._services)
+        elif ended.cancelled():
+            result = job.cancelled() if job else self._never_started(start)
+        else:
+            result = ended.result()
+        self._report(NodeEnded(start.name, result))
+
+    def _never_started(self, start: StartNode) -> TaskResult:
+        self._notify_status(start.name, TaskStatus.PENDING, TaskStatus.CANCELLED)
+        reason = self._stop_reason or "it was cancelled"
+        return TaskResult(task_id=start.name, status=TaskStatus.CANCELLED, success=False, reason=reason)
+
+    async def _run(self, start: StartNode) -> TaskResult:
         task_id, ends = split_name(start.name)[0], self._ended.setdefault(start.name, [])
         before = self._place.before.failures.get(start.name, ())[len(ends) :]
         if before and before[0] is not None:
-            self._failed_before(start, before[0])
-            return
+            return self._failed_before(start, before[0])
         job = job_for(start, self._blueprint, self._services, self._kinds, self._place)
         self._jobs[start.name], self._keys[start.name] = job, job.key
         task = self._blueprint.tasks[start.task_id]
-        try:
-            result, state = await execute(
-                job,
-                label=_label(start.name),
-                after=await self._runs_of(start.waits_for),
-                tags=task.tags,
-            )
-            self._remember(task_id, state)
-        except asyncio.CancelledError:
-            self._report(NodeEnded(start.name, job.cancelled()))
-            raise
-        finally:
-            self._running.pop(start.name, None)
-            self._jobs.pop(start.name, None)
+        result, state = await execute(
+            job,
+            label=_label(start.name),
+            after=await self._runs_of(start.waits_for),
+            tags=task.tags,
+        )
+        self._remember(task_id, state)
         ends.append(result if result.status is TaskStatus.FAILED else None)
-        self._report(NodeEnded(start.name, result))
+        return result
 
-    def _failed_before(self, start: StartNode, result: TaskResult) -> None:
+    def _failed_before(self, start: StartNode, result: TaskResult) -> TaskResult:
         """It ran before the run was suspended, and failed: that is not paid again."""
         self._ended[start.name].append(result)
-        self._running.pop(start.name, None)
         if result.run_id is not None:
             self._runs.setdefault(split_name(start.name)[0], []).append(UUID(result.run_id))
         self._notify_status(start.name, TaskStatus.PENDING, TaskStatus.IN_PROGRESS)
         self._notify_status(start.name, TaskStatus.IN_PROGRESS, TaskStatus.FAILED)
-        self._report(NodeEnded(start.name, result))
+        return result
 
     async def _show_skipped(self, result: TaskResult) -> None:
         after = await self._runs_of(self._blueprint.graph.edges[result.task_id].all)
@@ -232,6 +263,12 @@ class Actions:
 
 def _to_nobody(_: Event) -> None:
     """Hears what nobody is to hear."""
+
+
+def _failed_at_once(start: StartNode, error: BaseException, services: Services) -> TaskResult:
+    """The result of a node that broke before there was a job."""
+    data = services.disclosure.redacted(TaskError.from_exception(error, now=services.clock()))
+    return TaskResult(task_id=start.name, status=TaskStatus.FAILED, success=False, error=services.disclosure.kept(data))
 
 
 def _label(name: str) -> str:

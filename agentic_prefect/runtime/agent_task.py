@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from prefect import task
+import httpx
+from prefect import get_client, task
 from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.states import Cancelled, Completed
 from prefect.task_engine import run_task_async
 from prefect.tasks import Task
@@ -19,10 +21,11 @@ from prefect.utilities.engine import emit_task_run_state_change_event
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 from agentic_prefect.policies.failure import TryAgain, most_retries
-from agentic_prefect.runtime.boundary import attempt
+from agentic_prefect.runtime.boundary import attempt, failed_state
 from agentic_prefect.runtime.caching import FixedKey
 from agentic_prefect.runtime.job import Job
 from agentic_prefect.runtime.local_results import whole_files_of_run
+from agentic_prefect.runtime.patience import is_away, patiently
 from agentic_prefect.runtime.redacted_logs import redact_logs_of_runs
 from agentic_prefect.runtime.states import result_of
 
@@ -91,7 +94,7 @@ async def execute(
     """
     configured = _configured(job, label, tags)
     try:
-        state = await _run(configured, after, job=job)
+        state = await _run_job(configured, after, job)
     except asyncio.CancelledError:
         current = asyncio.current_task()
         if not job.stop_reason or current is None:
@@ -99,11 +102,46 @@ async def execute(
             _record_cancelled(job.task_run, Cancelled(message=job.cancelled().reason))
             raise
         current.uncancel()
-        state = Cancelled(message=job.stop_reason, data=job.cancelled())
-        _record_cancelled(job.task_run, state)
-    result = await result_of(state, job)
+        state = _told_of(job.task_run, Cancelled(message=job.stop_reason, data=job.cancelled()))
+        if job.result is None:
+            _record_cancelled(job.task_run, state)
+    except Exception as error:  # noqa: BLE001  # the engine itself broke, which must not take the plan along
+        state = _told_of(job.task_run, failed_state(job.broken(error)))
+    # How it ended was announced before Prefect stored the result: nothing that goes wrong there changes it.
+    result = job.result or await result_of(state, job)
     job.ended(result)
     return result, state
+
+
+async def _run_job(prefect_task: Task[..., Any], after: Sequence[UUID], job: Job) -> State[Any]:
+    """Run the job's task. Where it has tags, Prefect asks the server for room first, which may be away for a while."""
+    heard = job.announced
+
+    async def run() -> State[Any]:
+        if prefect_task.tags:
+            # Asked beforehand, since a run that is not let begin stays on the server's list.
+            async with get_client() as client:
+                await client.hello()
+        try:
+            return await _run(prefect_task, after, job=job)
+        except ConcurrencySlotAcquisitionError as error:
+            if isinstance(error.__cause__, httpx.HTTPStatusError) and is_away(error.__cause__):
+                raise error.__cause__ from None
+            raise
+        except httpx.HTTPError as error:
+            if job.announced != heard:
+                raise RuntimeError(f"The Prefect server was lost under way ({type(error).__name__}).") from error
+            raise
+
+    return await patiently(run)
+
+
+def _told_of(task_run: TaskRun | None, state: State[TaskResult]) -> State[TaskResult]:
+    """The state with the ids of the run that it is of."""
+    if task_run is not None:
+        state.state_details.task_run_id = task_run.id
+        state.state_details.flow_run_id = task_run.flow_run_id
+    return state
 
 
 async def _run(prefect_task: Task[..., Any], after: Sequence[UUID], **argument: Any) -> State[Any]:
@@ -181,8 +219,7 @@ def _record_cancelled(task_run: TaskRun | None, state: State[Any]) -> None:
     if task_run is None or (task_run.state is not None and task_run.state.is_cancelled()):
         return
     before = task_run.state
-    state.state_details.task_run_id = task_run.id
-    state.state_details.flow_run_id = task_run.flow_run_id
+    _told_of(task_run, state)
     task_run.state, task_run.state_id = state, state.id
     task_run.state_type, task_run.state_name = state.type, state.name
     emit_task_run_state_change_event(task_run=task_run, initial_state=before, validated_state=state)

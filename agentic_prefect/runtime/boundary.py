@@ -42,10 +42,10 @@ async def attempt(job: Job) -> TaskResult | State[TaskResult]:
         if not job.stop_reason or current is None:
             raise
         current.uncancel()
-        return _stopped(job)
+        return await _stopped(job)
     except Exception as error:  # noqa: BLE001  # the task boundary: whatever an agent raises becomes data
         if job.stop_reason:
-            return _stopped(job)
+            return await _stopped(job)
         result = job.failed(work, _as_timeout(error, deadline, work), started_at=started_at)
         await job.keep_answers()
         return failed_state(result, will_retry=isinstance(job.decision, TryAgain))
@@ -73,7 +73,9 @@ def _log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
         return logging.getLogger(__name__)
 
 
-def _stopped(job: Job) -> State[TaskResult]:
+async def _stopped(job: Job) -> State[TaskResult]:
+    """What a model had answered is kept: whoever goes on need not pay for it again."""
+    await job.paid.keep()
     return _unstored(Cancelled(message=job.stop_reason, data=job.cancelled()))
 
 

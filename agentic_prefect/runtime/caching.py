@@ -101,7 +101,13 @@ def content_key(work: Work, *, lineage: str, fingerprint: str = "", connection: 
         else None,
         "fingerprint": fingerprint,
     }
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+    return digest(content)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON, as 64 hexadecimal digits."""
+    # Half of a surrogate pair has no UTF-8, and a function may well return one.
+    return hashlib.sha256(canonical_json(value).encode(errors="surrogatepass")).hexdigest()
 
 
 def canonical_json(value: Any) -> str:

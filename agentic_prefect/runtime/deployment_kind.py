@@ -1,7 +1,6 @@
 """The kind `deployment`: a task whose work is a run of a deployment, wherever a worker takes it up."""
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
@@ -23,7 +22,7 @@ from agentic_prefect.plans.deployment_name import forbidden
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.policies.redaction import SHORTEST_KNOWN
 from agentic_prefect.ports import Work
-from agentic_prefect.runtime.caching import canonical_json
+from agentic_prefect.runtime.caching import canonical_json, digest
 from agentic_prefect.runtime.child_results import plan_result, seen, value, where
 from agentic_prefect.runtime.child_runs import ChildRuns, Order, Vacancy
 from agentic_prefect.runtime.deployments import Deployment, find_deployment
@@ -130,7 +129,7 @@ class DeploymentKind:
         return Order(
             deployment=deployment,
             name=f"{work.task_id}: {deployment.short_name}",
-            key=f"agentic-{hashlib.sha256(canonical_json(content).encode()).hexdigest()}",
+            key=f"agentic-{digest(content)}",
             parameters={"inputs": parameters} if deployment.runs_plan else parameters,
             run_id=UUID(work.run_id),
             task_run_id=context.task_run.id if context is not None else None,

@@ -72,6 +72,10 @@ class Job:
     task_run_id: str | None = None
     task_run: TaskRun | None = None
     """The Prefect task run, once an attempt has started."""
+    is_answered: bool = False
+    """Whether there is an output, which is being stored."""
+    result: TaskResult | None = None
+    """How the job ended; `None` until it has."""
     announced: str = ""
     """The run and state that was heard of last: a hook may tell the same thing twice."""
 
@@ -114,6 +118,7 @@ class Job:
     def succeeded(self, work: Work, output: Any) -> TaskResult:
         """The result of an attempt that gave `output`."""
         self._settle(work)
+        self.is_answered = True
         return self._result(work, TaskStatus.COMPLETED, output=output)
 
     def failed(self, work: Work, error: BaseException, *, started_at: datetime) -> TaskResult:
@@ -151,6 +156,16 @@ class Job:
         if self._unsettled is not None:
             self._settle(work)
         return self._result(work, TaskStatus.CANCELLED, reason=self.stop_reason or "it was cancelled")
+
+    def broken(self, error: BaseException) -> TaskResult:
+        """The result of a job that broke outside of its attempts, where no policy applies."""
+        work = self._unsettled or self.work
+        if self._unsettled is not None:
+            self._settle(work)
+        context = ErrorContext(task_id=self.name, agent_id=work.agent.name or None, attempt=self.attempt)
+        data = TaskError.from_exception(error, now=self.clock(), context=context)
+        data = self.disclosure.redacted(data.model_copy(update={"history": self.history}))
+        return self._result(work, TaskStatus.FAILED, error=self.disclosure.kept(data))
 
     async def _ask(self, intervention: Intervention) -> HumanDecision:
         """What people decide; the job waits for them."""
@@ -219,6 +234,7 @@ class Job:
         if self.status is result.status:
             return
         self._move(result.status)
+        self.result = result
         for event in end_events(result, self._place(), self.disclosure):
             self.notify(event)
 

@@ -25,13 +25,18 @@ async def patiently(ask: Callable[[], Awaitable[AnyT]]) -> AnyT:
     for pause in itertools.count():
         try:
             return await ask()
-        except httpx.TransportError as error:
-            why: Exception = error
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code not in _AWAY:
+        except (httpx.TransportError, httpx.HTTPStatusError) as error:
+            if not is_away(error):
                 raise
             why = error
         if pause == 0:
             _log.warning("The Prefect server does not answer (%s); it is asked again.", type(why).__name__)
         await asyncio.sleep(min(FIRST_WAIT_S * 2.0 ** min(pause, 10), LONGEST_WAIT_S))
     raise AssertionError("the loop has no end")
+
+
+def is_away(error: Exception) -> bool:
+    """Whether a call failed because the server is away or too busy, not because it refuses."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in _AWAY
+    return isinstance(error, httpx.TransportError)

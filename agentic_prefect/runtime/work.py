@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agentic_prefect.errors import AgenticError, PlanInvalid
+from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.interventions.desk import Desk
 from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.connection import Connection
@@ -81,7 +81,7 @@ def job_for(
             fingerprint=fingerprint(work),
             connection=_connection_of(task, blueprint.plan),
         )
-    except AgenticError as error:
+    except Exception as error:  # noqa: BLE001  # whatever keeps the work from being made is what the task fails of
         fault = fault or error
     is_new = place.is_new and start.before is None
     return Job(

@@ -1,6 +1,8 @@
 """The kind `function`: what may be called, with what, and what comes back."""
 
+import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +57,31 @@ CASES = [
 async def test_function_is_called(case: Case) -> None:
     """The input becomes arguments of the annotated types, and the output plain data."""
     assert await called(case.name, case.given) == case.output
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("import nothing_of_the_kind", "No module named 'nothing_of_the_kind'. Install its package"),
+        (
+            "import os\nos.environ['NOBODY_SETS_THIS']",
+            "its module raised KeyError: 'NOBODY_SETS_THIS'. Mend the module",
+        ),
+        ("raise SystemExit(3)", "its module raised SystemExit: 3. Mend the module"),
+    ],
+)
+async def test_a_module_that_cannot_be_loaded_is_told(
+    body: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a module does when it is loaded, the message names the function and the way out."""
+    name = f"broken_{uuid.uuid4().hex}"
+    (tmp_path / f"{name}.py").write_text(body)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(PlanInvalid) as caught:
+        await called(f"{name}:clean", allowed=(name,))
+
+    assert f"'{name}:clean' cannot be imported: {told}" in str(caught.value)
 
 
 async def test_sync_function_runs_in_a_thread_with_the_context() -> None:

@@ -44,7 +44,12 @@ def test_several_plans_are_validated_at_once(cli: Command, plan_file: Path) -> N
 @pytest.mark.parametrize(
     ("task", "code", "verdict", "told"),
     [
-        ("description: x, depends_on: [nowhere]", 2, "not valid, 2 problems", ["there is no task 'nowhere'", "a block 'my-agent'"]),
+        (
+            "description: x, depends_on: [nowhere]",
+            2,
+            "not valid, 2 problems",
+            ["there is no task 'nowhere'", "a block 'my-agent'"],
+        ),
         ("description: x", 5, "cannot be told, 1 problem", ["a block 'my-agent'"]),
     ],
 )

@@ -60,6 +60,13 @@ def test_what_cannot_change_the_answer_does_not() -> None:
     assert first == content_key(work_of(input={"b": 2, "a": 1}), lineage="r")
 
 
+def test_half_a_character_has_a_key_of_its_own() -> None:
+    """Half of a surrogate pair, which has no UTF-8, is content like any other."""
+    keys = {content_key(work_of(input={"a": text}), lineage="r") for text in ("\ud83d", "\ud83e", "?")}
+
+    assert len(keys) == 3
+
+
 def test_lineage_template_and_connection_count() -> None:
     """An answer of another lineage, template or address is another answer; a key or a limit changes nothing."""
     keys = [
