@@ -1,5 +1,6 @@
 """Tasks that need several model calls: each answered call is a checkpoint, on a real server with real requests."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import pytest
 from prefect import flow
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
-from agentic_prefect import Plan, PlanResult, RunOptions, run_plan
+from agentic_prefect import Plan, PlanResult, PlanStatus, RunOptions, TaskStatus, run_plan
 from agentic_prefect.bootstrap import run_plan_here
+from agentic_prefect.runtime.stop import StopSignal
 from agentic_prefect.testing import Fault, Reply, ScriptedServer, make_plan
+from tests.runtime.conftest import eventually
+from tests.verification import functions
 
 pytestmark = pytest.mark.prefect
 
@@ -147,3 +151,27 @@ async def test_an_answer_is_not_paid_again_because_its_judge_could_not_be_asked(
 
     assert judged == [False, True, True]
     assert (result.output, result.attempts, result.usage.calls) == ("Tea, please.", 2, 3)
+
+
+async def test_an_answer_that_was_being_checked_when_the_run_was_stopped_is_kept(
+    openai_env: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on has it checked, and asks nobody."""
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_PACKAGES", '["tests.verification"]')
+    functions.BEGUN.clear()
+    check = {"function": "tests.verification.functions:lingers"}
+    plan = make_plan({"id": "x", "description": "Ask.", "checks": [check]}, defaults={"model": "openai/scripted"})
+    stop = StopSignal()
+
+    async def is_checked() -> bool:
+        return bool(functions.BEGUN)
+
+    running = asyncio.create_task(run_plan(plan, stop=stop))
+    await eventually(is_checked)
+    stop.request("somebody pressed Ctrl-C")
+    stopped = await running
+    result = (await again(stopped, plan)).results["x"]
+
+    assert stopped.status is PlanStatus.CANCELLED
+    assert [result.output] * 2 == functions.BEGUN
+    assert (openai_env.count, result.status, result.usage.calls) == (1, TaskStatus.COMPLETED, 0)

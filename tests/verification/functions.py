@@ -1,5 +1,6 @@
 """Checks that somebody's package might have."""
 
+import asyncio
 from typing import Any
 
 from agentic_prefect.models.error import TaskError
@@ -53,3 +54,15 @@ def remembers(output: str, history: tuple[TaskError, ...], error: TaskError | No
     """Accepts the third attempt, and notes what it was told of those before."""
     SEEN.append((tuple(each.message for each in history), error.message if error else None))
     return len(history) == 2
+
+
+BEGUN: list[str] = []
+"""What `lingers` was asked about."""
+
+
+async def lingers(output: str) -> bool:
+    """Says nothing the first time, and yes from then on."""
+    BEGUN.append(output)
+    if len(BEGUN) == 1:
+        await asyncio.Event().wait()
+    return True
