@@ -1,7 +1,6 @@
 """What an HTTP failure of a provider means, as one of our errors. Pure: it knows no HTTP library."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +28,10 @@ from agentic_prefect.policies.redaction import redacted
 
 LONGEST_MESSAGE = 600
 """Characters of a provider's own words that an error keeps."""
+LONGEST_WAIT_S = 3600.0
+"""Seconds that a provider can hold a connection back: one answer must not stop a process for good."""
+READABLE_WAIT_S = 86_400.0
+"""A larger number is no wait: some gateways send the time since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,25 +180,20 @@ def error_of(failure: HttpFailure, *, place: Place, now: datetime) -> AgenticErr
 def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """Seconds that the provider asks to wait; `None` when it says nothing that can be understood.
 
-    Reads `retry-after-ms`, and `retry-after` as seconds or as an HTTP date; a date that has passed is 0.
+    Reads `retry-after-ms`, and `retry-after` as seconds or as an HTTP date; a date that has passed is 0. A number of
+    more than `READABLE_WAIT_S` seconds is not understood; any other wait is at most `LONGEST_WAIT_S`.
 
     Args:
         headers: Names in lower case.
         now: An aware time.
     """
-    wait_ms = _number(headers.get("retry-after-ms"))
-    if wait_ms is not None:
-        return wait_ms / 1000
     given = headers.get("retry-after")
-    wait_s = _number(given)
-    if given is None or wait_s is not None:
-        return wait_s
-    try:
-        until = parsedate_to_datetime(given)
-    except ValueError:
-        return None
-    # A date without a zone is UTC: HTTP knows no other.
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
+    wait_s = _seconds(headers.get("retry-after-ms"), per_second=1000)
+    if wait_s is None:
+        wait_s = _seconds(given)
+    if wait_s is None and given is not None:
+        wait_s = _seconds_until(given, now)
+    return None if wait_s is None else min(wait_s, LONGEST_WAIT_S)
 
 
 def shorten(text: str, limit: int = LONGEST_MESSAGE) -> str:
@@ -204,12 +202,21 @@ def shorten(text: str, limit: int = LONGEST_MESSAGE) -> str:
     return line if len(line) <= limit else f"{line[:limit]}…"
 
 
-def _number(text: str | None) -> float | None:
+def _seconds(text: str | None, *, per_second: int = 1) -> float | None:
     try:
-        value = float(text or "")
+        value = float(text or "") / per_second
     except ValueError:
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return value if 0 <= value <= READABLE_WAIT_S else None
+
+
+def _seconds_until(date: str, now: datetime) -> float | None:
+    try:
+        until = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    # A date without a zone is UTC: HTTP knows no other.
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
 
 
 def _way_out(code: ErrorCode, failure: HttpFailure, place: Place) -> str:

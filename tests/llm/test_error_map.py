@@ -112,6 +112,14 @@ WAITS = [
     Wait("below zero", {"retry-after": "-3"}, None),
     Wait("not a number", {"retry-after": "nan"}, None),
     Wait("words", {"retry-after": "soon"}, None),
+    Wait("an hour", {"retry-after": "3600"}, 3600.0),
+    Wait("more than an hour counts as one", {"retry-after": "7200"}, 3600.0),
+    Wait("so do milliseconds", {"retry-after-ms": "7200000"}, 3600.0),
+    Wait("and a date", {"retry-after": "Tue, 03 Mar 2026 12:00:00 GMT"}, 3600.0),
+    Wait("a day", {"retry-after": "86400"}, 3600.0),
+    Wait("a time since 1970 is no number of seconds", {"retry-after": "1760000000"}, None),
+    Wait("nor of milliseconds", {"retry-after-ms": "1760000000000"}, None),
+    Wait("what can be read is taken", {"retry-after-ms": "1760000000000", "retry-after": "2"}, 2.0),
 ]
 
 
