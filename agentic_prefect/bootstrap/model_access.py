@@ -27,13 +27,13 @@ from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.plans.key_variable import forbidden_key, usual_key
 from agentic_prefect.ports import ChatModel, ModelDirectory, SharedLimits, Work
 from agentic_prefect.settings import AgenticSettings, environment, secret, secrets
 
 OPENAI = "openai"
 LOCAL = "local"
 BASE_URL_ENV = "OPENAI_BASE_URL"
-KEY_SUFFIX = "_API_KEY"
 UNSTARTED = "http://127.0.0.1:0/v1"
 """Stands for the address of the local model until it is started by the first call."""
 
@@ -215,8 +215,8 @@ def _key_of(name: str, connection: Connection) -> SecretStr | None:
     """The key of a connection, from the environment.
 
     A plan says where its requests go and which variable holds the key. So that a plan from elsewhere cannot carry
-    secrets away, only variables that hold API keys are read, and OpenAI's key goes to OpenAI or to the address that
-    the environment itself names.
+    secrets away, only variables that hold API keys are read, none of Prefect's, and OpenAI's key goes to OpenAI or to
+    the address that the environment itself names.
 
     Raises:
         PlanInvalid: The plan asks for a variable that it may not have.
@@ -224,11 +224,8 @@ def _key_of(name: str, connection: Connection) -> SecretStr | None:
     variable = connection.api_key_env or (DEFAULT_KEY_ENV if connection.base_url is None else None)
     if variable is None:
         return None
-    if not variable.endswith(KEY_SUFFIX):
-        raise PlanInvalid(
-            f"Connection {name!r} may not read the variable {variable!r}: only those whose name ends in {KEY_SUFFIX!r} "
-            f"are handed to a connection. Keep the key in one, such as {name.upper()}{KEY_SUFFIX}."
-        )
+    if why := forbidden_key(variable):
+        raise PlanInvalid(f"Connection {name!r}: {why}. Keep the key in one such as {usual_key(name)}.")
     elsewhere = connection.base_url not in (None, _own_base_url()) and not is_openai(base_url_of(connection))
     if variable == DEFAULT_KEY_ENV and elsewhere:
         raise PlanInvalid(

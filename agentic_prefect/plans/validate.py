@@ -4,6 +4,7 @@ from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.problems import PlanProblems, Problem, errors_in
 from agentic_prefect.plans.validation.checks import check_problems
+from agentic_prefect.plans.validation.connections import connection_problems
 from agentic_prefect.plans.validation.fallbacks import fallback_problems
 from agentic_prefect.plans.validation.forms import form_problems
 from agentic_prefect.plans.validation.identity import identity_problems
@@ -14,6 +15,7 @@ from agentic_prefect.plans.validation.subject import Known, Subject
 
 RULES = (
     identity_problems,
+    connection_problems,
     kind_problems,
     form_problems,
     limit_problems,

@@ -68,6 +68,7 @@ def test_a_connection_without_its_key_is_refused() -> None:
     ("variable", "message"),
     [
         ("AWS_SECRET_ACCESS_KEY", "only those whose name ends in '_API_KEY'"),
+        ("PREFECT_API_KEY", "those whose name begins with 'PREFECT_' hold what is Prefect's own"),
         ("OPENAI_API_KEY", "may not send OPENAI_API_KEY to"),
     ],
 )
