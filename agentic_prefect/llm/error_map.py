@@ -24,6 +24,7 @@ from agentic_prefect.errors import (
     TimedOut,
 )
 from agentic_prefect.llm.lenient import mapping, text
+from agentic_prefect.llm.well_formed import well_formed
 from agentic_prefect.policies.redaction import redacted
 
 LONGEST_MESSAGE = 600
@@ -171,7 +172,7 @@ def error_of(failure: HttpFailure, *, place: Place, now: datetime) -> AgenticErr
     words = shorten(redacted(failure.message)) or "no explanation"
     message = f"{place} answered HTTP {failure.status}{f' ({name})' if name else ''}: {words}"
     hint = _way_out(code, failure, place)
-    message = f"{message.rstrip('.!')}. {hint}".rstrip()
+    message = well_formed(f"{message.rstrip('.!')}. {hint}".rstrip())
     if code in _RETRYABLE:
         return _RETRYABLE[code](message, retry_after_s(failure.headers, now=now))
     return _TERMINAL[code](message)

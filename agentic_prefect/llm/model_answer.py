@@ -1,10 +1,11 @@
 """What a provider's response says, whichever API it came through, and what follows from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from agentic_prefect.errors import ContentFiltered, InvalidOutput, Refused
 from agentic_prefect.llm.error_map import shorten
+from agentic_prefect.llm.well_formed import well_formed, well_formed_json
 from agentic_prefect.llm.wire_schema import own_form
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.usage import Usage
@@ -35,6 +36,16 @@ class ModelAnswer:
     model: str = ""
     """Empty when the provider does not say."""
     response_id: str | None = None
+
+    def well_formed(self) -> "ModelAnswer":
+        """The same without lone surrogates."""
+        return replace(
+            self,
+            text=well_formed(self.text),
+            refusal=self.refusal and well_formed(self.refusal),
+            model=well_formed(self.model),
+            response_id=self.response_id and well_formed(self.response_id),
+        )
 
 
 def usage_of(answer: ModelAnswer, request: ChatRequest, *, calls: int) -> Usage:
@@ -74,7 +85,7 @@ def response_of(answer: ModelAnswer, request: ChatRequest, *, calls: int, asked_
         error.usage = usage
         raise error
     return ChatResponse(
-        text=answer.text if request.output is None else own_form(answer.text, request.output),
+        text=answer.text if request.output is None else own_form(well_formed_json(answer.text), request.output),
         model=answer.model or request.model,
         usage=usage,
         finish_reason=cast("Literal['stop', 'length', 'tool_calls']", answer.finish),

@@ -18,6 +18,7 @@ from agentic_prefect.llm.error_map import HttpFailure, HttpRefusal, Place, error
 from agentic_prefect.llm.lenient import mapping, sequence, text
 from agentic_prefect.llm.model_answer import ModelAnswer, response_of
 from agentic_prefect.llm.streaming import ChatAssembly, ResponsesAssembly
+from agentic_prefect.llm.well_formed import WellFormedPieces
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, OutputSchema
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.usage import Usage
@@ -160,12 +161,15 @@ class OpenAIModel:
         sent = self._transport.events(
             path, {**assembly.options, **body}, idle_timeout_s=self._connection.idle_timeout_s
         )
+        hear, pieces = on_text or _ignore, WellFormedPieces()
         async with aclosing(sent):
             async for event in sent:
-                piece = assembly.add(event)
-                if piece and on_text is not None:
-                    on_text(piece)
-        return assembly.body()
+                if piece := pieces.add(assembly.add(event)):
+                    hear(piece)
+        body = assembly.body()
+        if rest := pieces.end():
+            hear(rest)
+        return body
 
     def _put(self, request: ChatRequest, manner: _Manner) -> tuple[str, dict[str, Any]]:
         """Path and body of a request."""
@@ -196,7 +200,7 @@ class OpenAIModel:
                 f"{self._place} answered HTTP 200 with JSON that is no answer of the API {self._connection.api!r} "
                 f"(its fields: {', '.join(sorted(body)) or 'none'}). Check `base_url` and `api` of the connection."
             )
-        return answer
+        return answer.well_formed()
 
     def _manner(self, request: ChatRequest) -> _Manner:
         """How to put a request, as far as it is known."""
@@ -232,6 +236,10 @@ class OpenAIModel:
             self._limit_fields[model] = manner.limit_field
         for schema, form in learned.items():
             self._forms[model, schema] = max(form, self._forms.get((model, schema), form))
+
+
+def _ignore(piece: str) -> None:
+    pass
 
 
 def _digest(output: OutputSchema) -> str:

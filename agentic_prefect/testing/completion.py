@@ -66,7 +66,7 @@ class Completion:
 
 def count_tokens(text: str) -> int:
     """A token count that anybody can check by hand: a token is four bytes of UTF-8, a started one counts."""
-    return math.ceil(len(text.encode()) / BYTES_PER_TOKEN)
+    return math.ceil(len(text.encode(errors="surrogatepass")) / BYTES_PER_TOKEN)
 
 
 def complete(reply: Reply, request: ScriptedRequest) -> Completion:

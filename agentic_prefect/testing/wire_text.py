@@ -12,8 +12,8 @@ _PIECE = re.compile(r"\S+\s*|\s+")
 
 
 def dump(value: Any) -> bytes:
-    """Compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """Compact JSON; a lone surrogate goes out as its escape sequence."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
 
 
 def sse(data: Any, event: str | None = None) -> bytes:

@@ -163,6 +163,47 @@ async def test_usage_of_an_answer_that_is_no_use(scripted_server: ScriptedServer
     assert caught.value.usage == Usage(input_tokens=50, output_tokens=6, calls=1, cost_usd=None)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("api", APIS)
+async def test_lone_surrogates_are_replaced(
+    api: Api, stream: bool, scripted_server: ScriptedServer, make_model: MakeModel
+) -> None:
+    """Half an emoji in a text or in a value of JSON, which no file or server takes, is U+FFFD; a whole one stays."""
+    scripted_server.queue([Reply.text("Hi \ud83d, 😀"), Reply.text(r'{"name": "Ada \ud83d \ud83d\ude00", "age": 36}')])
+    model = make_model(api=api, stream=stream)
+    text = await model.complete(ask())
+    value = await model.complete(ask(output=PERSON))
+
+    assert text.text == "Hi \ufffd, 😀"
+    assert parse_answer(value.text, SCHEMA) == {"name": "Ada \ufffd 😀", "age": 36}
+
+
+async def test_a_pair_of_surrogates_may_be_split() -> None:
+    """An emoji whose halves come in two pieces of a stream is heard and answered whole."""
+    deltas = [{"content": "Well \ud83d"}, {"content": "\ude00 done \ud83d"}]
+    choices = [{"delta": deltas[0]}, {"delta": deltas[1]}, {"delta": {}, "finish_reason": "stop"}]
+    events = "".join(f"data: {json.dumps({'choices': [choice]})}\n\n" for choice in choices)
+    heard: list[str] = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, text=f"{events}data: [DONE]\n\n")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as client:
+        model = OpenAIModel(Connection(base_url="http://models.invalid/v1"), name="split", http_client=client)
+        response = await model.stream(ask(), heard.append)
+
+    assert heard == ["Well ", "😀 done ", "\ufffd"]
+    assert response.text == "Well 😀 done \ufffd"
+
+
+@pytest.mark.parametrize("status", [400, 429])
+async def test_lone_surrogates_in_errors(status: int, scripted_server: ScriptedServer, make_model: MakeModel) -> None:
+    """What a provider says of a failure can be written down, too."""
+    scripted_server.on(None, Fault.status(status, message="Bad \ud83d word"))
+    with pytest.raises(AgenticError, match="Bad \ufffd word"):
+        await make_model().complete(ask())
+
+
 async def test_text_may_be_cut_off(scripted_server: ScriptedServer, make_model: MakeModel) -> None:
     """Text that reached its limit is an answer, and says so."""
     scripted_server.on(None, Reply(content=Text(text="Once upon"), finish="length"))
