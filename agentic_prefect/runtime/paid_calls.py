@@ -41,6 +41,7 @@ class StoredCalls:
 
     def __init__(self, key: str | None, *, look: bool) -> None:
         self._key, self._look = key, look
+        self._looking = asyncio.Lock()
         self._series = ""
         self._answers: list[KeptAnswer] = []
         self._left: list[KeptAnswer] = []
@@ -52,10 +53,17 @@ class StoredCalls:
         self._left = list(self._answers)
 
     async def recall(self, request: str) -> KeptAnswer | None:
-        """The first answer to a request that was not taken over yet."""
-        if self._look:
-            self._look = False
-            await self._load()
+        """The first answer to a request that was not taken over yet.
+
+        A storage that is out of order costs no more than a second payment.
+        """
+        # Whoever asks while the calls are being read waits for them, too.
+        async with self._looking:
+            if self._look:
+                (trouble,) = await asyncio.gather(self._load(), return_exceptions=True)
+                self._look = False
+                if isinstance(trouble, Exception):
+                    _log.warning("Kept calls could not be read (%s: %s).", type(trouble).__name__, trouble)
         for place, answer in enumerate(self._left):
             if answer.request == request:
                 return self._left.pop(place)
@@ -82,14 +90,15 @@ class StoredCalls:
         store = self._store()
         if store is None:
             return
+        series, answers = "", list[KeptAnswer]()
         for number in range(1, MOST_CALLS + 1):
             record = await _read(store, self._place(number))
-            if record is None or record.answer is None or (number > 1 and record.series != self._series):
+            if record is None or record.answer is None or (number > 1 and record.series != series):
                 break
-            self._series = record.series
-            self._answers.append(record.answer)
-        self._written = len(self._answers)
-        self._left = list(self._answers)
+            series = record.series
+            answers.append(record.answer)
+        self._series, self._answers = series, answers
+        self._left, self._written = list(answers), len(answers)
 
     async def _write(self, number: int, answer: KeptAnswer | None) -> None:
         store = self._store()

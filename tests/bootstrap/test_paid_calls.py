@@ -39,6 +39,12 @@ def turns(server: ScriptedServer) -> list[int]:
     return [len(each.body["messages"]) for each in server.requests]
 
 
+def damage(folder: Path) -> None:
+    """Leave the only call that is kept there unreadable."""
+    (kept,) = folder.glob("*-call-1")
+    kept.write_text("{")
+
+
 async def test_a_retry_goes_on_from_the_call_that_failed(openai_env: ScriptedServer) -> None:
     """Two answers were paid when the provider broke down; the second attempt makes the third call alone."""
     # A-56
@@ -116,6 +122,19 @@ async def test_a_task_of_a_single_call_writes_nothing_besides_its_result(
     assert kept == [0, 1]
 
 
+async def test_a_kept_call_that_cannot_be_read_is_paid_again(openai_env: ScriptedServer, tmp_path: Path) -> None:
+    """A file that was damaged costs a second payment, not the task."""
+    openai_env.on("How many?", BAD, Fault.wrong_key(), GOOD)
+    plan = counting(retries=0)
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: tmp_path}):
+        first = await run_plan(plan)
+        damage(tmp_path)
+        second = await again(first, plan)
+
+    assert turns(openai_env) == [2, 4, 2]
+    assert second.output == 7
+
+
 async def test_a_flow_that_is_retried_goes_on_with_the_plan_inside_of_it(openai_env: ScriptedServer) -> None:
     """The first time nothing can have been kept, and nothing is looked for; the second time what was kept is found."""
     # U-05
@@ -175,3 +194,25 @@ async def test_an_answer_that_was_being_checked_when_the_run_was_stopped_is_kept
     assert stopped.status is PlanStatus.CANCELLED
     assert [result.output] * 2 == functions.BEGUN
     assert (openai_env.count, result.status, result.usage.calls) == (1, TaskStatus.COMPLETED, 0)
+
+
+async def test_what_critics_said_is_found_by_all_who_look_for_it_at_once(openai_env: ScriptedServer) -> None:
+    """Several requests are asked for at the same moment, before anything was read; only the unanswered one is sent."""
+    content: dict[str, Any] = {"reason": "It is.", "score_ratio": 1.0, "verdict": "accept"}
+    openai_env.on("It is true.", Fault.server_error(), Reply.json_value(content))
+    openai_env.answer_by_default(Reply.json_value(content))
+    criteria = ["It is short.", "It is polite.", "It is true."]
+    task = {"id": "note", "kind": "function", "call": "agentic_prefect.examples.feedback:plain_note", "retries": 0}
+    # One at a time, so that the first two have their answers before the third fails.
+    house = {"base_url": openai_env.base_url, "model": "m", "max_in_flight": 1}
+    plan = make_plan(
+        {**task, "input": {"complaints": ["Late."]}, "checks": [{"critics": criteria, "required": True}]},
+        models={"house": house},
+        defaults={"model": "house"},
+    )
+    first = await run_plan(plan)
+    second = await again(first, plan)
+    asked = [next(each for each in criteria if each in request.prompt_text) for request in openai_env.requests]
+
+    assert asked == [*criteria, "It is true."]
+    assert (first.successful, second.successful) == (False, True)
