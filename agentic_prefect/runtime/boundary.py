@@ -16,6 +16,7 @@ from prefect.transactions import get_transaction
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from agentic_prefect.errors import ErrorCode, InvalidOutput, TimedOut
+from agentic_prefect.llm.deadline import Deadline
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.policies.failure import TryAgain
 from agentic_prefect.ports import Work
@@ -29,7 +30,7 @@ async def attempt(job: Job) -> TaskResult | State[TaskResult]:
     never stored. Cancellation passes through, unless it is the run itself that stops this job.
     """
     work, started_at = job.next_work(), job.clock()
-    deadline = asyncio.timeout(work.timeout_s)
+    deadline = Deadline(work.timeout_s)
     work = replace(work, waiting=partial(_standing_still, deadline))
     try:
         if job.fault is not None:
@@ -52,18 +53,12 @@ async def attempt(job: Job) -> TaskResult | State[TaskResult]:
 
 
 @contextmanager
-def _standing_still(deadline: asyncio.Timeout, why: str) -> Generator[None]:
+def _standing_still(deadline: Deadline, why: str) -> Generator[None]:
     """The attempt's time does not run within."""
-    loop, when = asyncio.get_running_loop(), deadline.when()
-    left = None if when is None else when - loop.time()
     if why:
         _log().info(why)
-    deadline.reschedule(None)
-    try:
+    with deadline.standing_still():
         yield
-    finally:
-        if left is not None and not deadline.expired():
-            deadline.reschedule(loop.time() + left)
 
 
 def _log() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
@@ -112,10 +107,10 @@ def _unstored(state: State[TaskResult]) -> State[TaskResult]:
     return state
 
 
-def _as_timeout(error: Exception, deadline: asyncio.Timeout, work: Work) -> Exception:
+def _as_timeout(error: Exception, deadline: Deadline, work: Work) -> Exception:
     if not isinstance(error, TimeoutError):
         return error
-    if deadline.expired():
+    if deadline.expired:
         timeout = TimedOut(f"No result within {work.timeout_s:g} s (attempt {work.attempt}).")
     else:
         timeout = TimedOut(str(error) or "The work itself timed out.")
