@@ -199,7 +199,12 @@ class PaidRunner:
 
     async def run(self, prompt: RenderedPrompt, work: Work) -> Any:
         """The model's answer."""
-        paid = MeteredModels(self._traced(self._directory, work), ledger=self._ledger_of(work), price=self._price)
+        paid = MeteredModels(
+            self._traced(self._directory, work),
+            ledger=self._ledger_of(work),
+            price=self._price,
+            waiting=work.waiting,
+        )
         throttled = ThrottledModels(paid, self._throttle_of, work.waiting)
         models = throttled if work.paid is None else CheckpointedModels(throttled, work.paid)
         turns = Turns(work.task_id, work.task.max_turns)

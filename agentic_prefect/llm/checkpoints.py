@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 from agentic_prefect.errors import InvalidOutput
+from agentic_prefect.llm.waits import used_if_cancelled
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, KeptAnswer
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import ChatModel, ModelDirectory, PaidCalls, ResolvedModel
@@ -31,10 +32,11 @@ class CheckpointedModel:
             AgenticError: What the inner model raises, or raised then.
         """
         digest = _digest(self._connection, request)
-        kept = await self._paid.recall(digest)
-        if kept is not None:
-            return _again(kept)
-        await self._paid.keep()
+        with used_if_cancelled(Usage()):
+            kept = await self._paid.recall(digest)
+            if kept is not None:
+                return _again(kept)
+            await self._paid.keep()
         try:
             response = await self._inner.complete(request)
         except InvalidOutput as error:

@@ -1,6 +1,5 @@
 """Models behind OpenAI's APIs, and behind the many servers that are compatible with them."""
 
-import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -14,10 +13,12 @@ from agentic_prefect.errors import AgenticError, ServerFault, TimedOut
 from agentic_prefect.llm import openai_chat, openai_responses
 from agentic_prefect.llm.address import base_url_of, is_openai
 from agentic_prefect.llm.answer_form import Form, first_form, form_after, is_about_schema
+from agentic_prefect.llm.deadline import Deadline
 from agentic_prefect.llm.error_map import HttpFailure, HttpRefusal, Place, error_of
 from agentic_prefect.llm.lenient import mapping, sequence, text
 from agentic_prefect.llm.model_answer import ModelAnswer, response_of
 from agentic_prefect.llm.streaming import ChatAssembly, ResponsesAssembly
+from agentic_prefect.llm.waits import usage_of_cancelled, used_if_cancelled
 from agentic_prefect.llm.well_formed import WellFormedPieces
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, OutputSchema
 from agentic_prefect.models.connection import Connection
@@ -104,12 +105,13 @@ class OpenAIModel:
 
     async def _in_time(self, request: ChatRequest, on_text: Callable[[str], None] | None) -> ChatResponse:
         self._transport.prepare()
+        deadline = Deadline(request.timeout_s)
         try:
-            async with asyncio.timeout(request.timeout_s):
-                return await self._complete(request, on_text)
-        except TimeoutError:
+            async with deadline:
+                return await self._complete(request, on_text, deadline)
+        except TimeoutError as late:
             error = TimedOut(f"{self._place} did not answer within {request.timeout_s:g} s.")
-            error.usage = Usage(calls=1)
+            error.usage = usage_of_cancelled(late.__cause__)
             raise error from None
 
     def warm_up(self) -> None:
@@ -128,15 +130,21 @@ class OpenAIModel:
         key = self._connection.api_key
         return OpenAITransport(self._place, key=key, is_openai=self._is_openai, http_client=self._http_client)
 
-    async def _complete(self, request: ChatRequest, on_text: Callable[[str], None] | None) -> ChatResponse:
+    async def _complete(
+        self, request: ChatRequest, on_text: Callable[[str], None] | None, deadline: Deadline
+    ) -> ChatResponse:
         manner = self._manner(request)
         learned: dict[str, Form] = {}
         calls = 0
         while True:
             path, body = self._put(request, manner)
-            calls += 1
             try:
-                answer = self._read(await self._exchange(path, body, on_text))
+                if calls and request.before_another is not None:
+                    with deadline.standing_still(), used_if_cancelled(Usage(calls=calls)):
+                        await request.before_another()
+                calls += 1
+                with used_if_cancelled(Usage(calls=calls)):
+                    answer = self._read(await self._exchange(path, body, on_text))
             except HttpRefusal as refusal:
                 after = self._manner_after(request, manner, refusal.failure, learned)
                 if after is not None:

@@ -17,6 +17,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from agentic_prefect.errors import AgenticError, InvalidOutput, InvalidRequest, Runaway
+from agentic_prefect.llm.waits import usage_of_cancelled
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, Message
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.ports import ChatModel
@@ -140,8 +141,8 @@ async def _counted(model: ChatModel, request: ChatRequest, on_usage: Callable[[U
     except AgenticError as error:
         on_usage(Usage(calls=1) if error.usage is None else error.usage)
         raise
-    except asyncio.CancelledError:
-        on_usage(Usage(calls=1))
+    except asyncio.CancelledError as error:
+        on_usage(usage_of_cancelled(error))
         raise
     on_usage(response.usage)
     return response

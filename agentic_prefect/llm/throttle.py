@@ -6,7 +6,7 @@ import math
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 
 from aiolimiter import AsyncLimiter
@@ -14,8 +14,10 @@ from aiolimiter import AsyncLimiter
 from agentic_prefect.errors import Overloaded, RateLimited
 from agentic_prefect.llm.in_flight import Slots
 from agentic_prefect.llm.per_loop import PerLoop
+from agentic_prefect.llm.waits import Waiting, before_another, used_if_cancelled
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.connection import Connection
+from agentic_prefect.models.usage import Usage
 from agentic_prefect.policies.budget import estimate_tokens, prompt_tokens
 from agentic_prefect.ports import ChatModel, ModelDirectory, ResolvedModel, SharedLimits
 
@@ -24,9 +26,6 @@ BURST_S = 10
 the provider would refuse."""
 MOST_JITTER_S = 1.0
 """Those who waited together do not all come back in the same moment."""
-
-Waiting = Callable[[str], AbstractContextManager[None]]
-"""Entered around a wait that is not work: what to say about it, if anything."""
 
 
 class Hold:
@@ -73,17 +72,22 @@ class Throttle:
         """
         slots = self._slots
         if slots is not None:
-            with nullcontext() if slots.has_room else waiting(""):
+            with used_if_cancelled(Usage()), nullcontext() if slots.has_room else waiting(""):
                 await slots.take()
         try:
-            await self._stand_still(waiting)
-            await self._take_turns(tokens, waiting)
-            # Whoever waited for its turn may have been told to wait meanwhile, by the answer to another.
-            await self._stand_still(waiting)
+            await self.admit(tokens, waiting)
             yield
         finally:
             if slots is not None:
                 slots.give_back()
+
+    async def admit(self, tokens: int, waiting: Waiting) -> None:
+        """Wait until a request may be sent, or another one within its turn; arguments as for `turn`."""
+        with used_if_cancelled(Usage()):
+            await self._stand_still(waiting)
+            await self._take_turns(tokens, waiting)
+            # Whoever waited for its turn may have been told to wait meanwhile, by the answer to another.
+            await self._stand_still(waiting)
 
     async def hold(self, seconds: float) -> None:
         """Let nobody in for so long, since the provider said so to one of them."""
@@ -123,7 +127,9 @@ class ThrottledModel:
 
     async def complete(self, request: ChatRequest) -> ChatResponse:
         """One answer of the inner model; a refusal that says how long to wait holds the others back, too."""
-        async with self._throttle.turn(_tokens_of(request), self._waiting):
+        tokens = _tokens_of(request)
+        request = before_another(request, lambda: self._throttle.admit(tokens, self._waiting))
+        async with self._throttle.turn(tokens, self._waiting):
             try:
                 return await self._inner.complete(request)
             except (RateLimited, Overloaded) as error:

@@ -1,5 +1,6 @@
 """What is said to a model and what it answers, whoever the provider is."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from pydantic import Field
@@ -65,6 +66,9 @@ class ChatRequest(Frozen):
     """Seconds until the call is given up; `None` waits as long as the caller does."""
     task_id: str = ""
     """Which task asks, `id[index]` for an item of a fan-out. Never sent: rehearsals and records use it."""
+    before_another: Callable[[], Awaitable[None]] | None = Field(default=None, exclude=True, repr=False)
+    """Awaited before each further request that is sent for this one, since the server refused how it was put; what it
+    raises ends the call. Never sent."""
 
 
 class ChatResponse(Frozen):

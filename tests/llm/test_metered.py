@@ -1,7 +1,8 @@
 """Budgets over calls, in a row and at once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -11,13 +12,14 @@ from agentic_prefect.errors import BudgetExceeded, RateLimited, Refused
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.llm.metered import ASSUMED_OUTPUT_TOKENS, MeteredModel, MeteredModels, Price
 from agentic_prefect.llm.rehearsal import RehearsalModel
+from agentic_prefect.llm.structured import complete_structured
 from agentic_prefect.models.budget import Budget
-from agentic_prefect.models.chat import ChatRequest, ModelSettings
+from agentic_prefect.models.chat import ChatRequest, ModelSettings, OutputSchema
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.policies.budget import Amount
+from agentic_prefect.policies.budget import Account, Amount
 from agentic_prefect.ports import ResolvedModel
-from agentic_prefect.testing import Fault, Reply, ReportedUsage, ScriptedChatModel
-from tests.llm.conftest import ask
+from agentic_prefect.testing import Fault, Reply, ReportedUsage, ScriptedChatModel, ScriptedServer
+from tests.llm.conftest import MakeModel, ask
 
 USED = ReportedUsage(input_tokens=10, output_tokens=5)
 
@@ -152,6 +154,81 @@ async def test_waits_for_what_others_give_back(scripted_model: ScriptedChatModel
 
     assert scripted_model.max_in_flight == 1
     assert ledger.account.spent == Amount(calls=3, tokens=6, usd=Decimal("0.06"))
+
+
+NAMES = OutputSchema(name="names", json_schema={"type": "array", "items": {"type": "string"}})
+
+
+@pytest.mark.parametrize(("calls", "sent"), [(3, 3), (2, 2), (1, 1)])
+async def test_each_request_for_a_call_has_to_fit(
+    calls: int, sent: int, scripted_server: ScriptedServer, make_model: MakeModel
+) -> None:
+    """A call whose form is refused twice takes three requests; what the budget has no room for is not sent."""
+    scripted_server.queue([Fault.schema_refused(), Fault.schema_refused(), Reply.json_value({"value": ["Ada"]})])
+    ledger = Ledger(Budget(calls=calls), scope="plan 'trip'")
+    model = MeteredModel(make_model(), ledger=ledger, price=per_token)
+    (ended,) = await asyncio.gather(
+        model.complete(small().model_copy(update={"output": NAMES})), return_exceptions=True
+    )
+    usage: Usage | None = getattr(ended, "usage", None)
+
+    assert isinstance(ended, BudgetExceeded) == (calls < 3)
+    assert (usage and usage.calls, ledger.account.spent.calls, scripted_server.count) == (sent, sent, sent)
+    assert ledger.account.reserved == Amount()
+
+
+async def test_requests_of_calls_at_once_never_overrun(scripted_server: ScriptedServer, make_model: MakeModel) -> None:
+    """Whichever of them gets the last request that the budget allows."""
+    scripted_server.answer_by_default(Fault.schema_refused())
+    ledger = Ledger(Budget(calls=4), scope="plan 'trip'")
+    models = [MeteredModel(make_model(), ledger=ledger, price=per_token) for _ in range(3)]
+    asked = small().model_copy(update={"output": NAMES})
+    await asyncio.gather(*(model.complete(asked) for model in models), return_exceptions=True)
+
+    assert (scripted_server.count, ledger.account) == (4, Account(spent=Amount(calls=4)))
+
+
+async def test_a_further_request_that_is_cancelled_counts(
+    scripted_server: ScriptedServer, make_model: MakeModel
+) -> None:
+    """So does the one that was refused before it."""
+    scripted_server.queue([Fault.schema_refused(), Reply.hold()])
+    ledger, heard = Ledger(Budget(calls=4), scope="plan 'trip'"), list[Usage]()
+    model = MeteredModel(make_model(), ledger=ledger, price=per_token)
+    asked = small().model_copy(update={"output": NAMES})
+    call = asyncio.create_task(complete_structured(model, asked, repairs=0, on_usage=heard.append))
+    await scripted_server.wait_for_requests_async(2)
+    call.cancel()
+    await asyncio.wait([call])
+
+    assert heard == [Usage(calls=2)]
+    assert ledger.account == Account(spent=Amount(calls=2))
+
+
+async def test_time_does_not_run_while_a_call_waits_for_others(scripted_model: ScriptedChatModel) -> None:
+    """The wait for what others give back is one that is not work, and who is cancelled in it has used nothing."""
+    scripted_model.answer_by_default(Reply.hold())
+    ledger, heard, waits = Ledger(Budget(tokens=25), scope="plan 'trip'"), list[Usage](), asyncio.Queue[str]()
+
+    @contextmanager
+    def waiting(why: str) -> Generator[None]:
+        waits.put_nowait("begins")
+        yield
+        waits.put_nowait("ends")
+
+    model = MeteredModel(scripted_model, ledger=ledger, price=per_token, waiting=waiting)
+    first = asyncio.create_task(model.complete(small()))
+    began = [await waits.get(), await waits.get()]
+    await scripted_model.wait_for_requests_async(1)
+    second = asyncio.create_task(complete_structured(model, small(), repairs=0, on_usage=heard.append))
+    began.append(await waits.get())
+    second.cancel()
+    scripted_model.release()
+    await asyncio.wait([first, second])
+
+    assert began == ["begins", "ends", "begins"]
+    assert waits.empty()
+    assert (heard, scripted_model.count) == ([Usage()], 1)
 
 
 async def test_who_waits_can_be_cancelled(scripted_model: ScriptedChatModel) -> None:

@@ -8,9 +8,12 @@ import pytest
 
 from agentic_prefect.errors import Overloaded, RateLimited
 from agentic_prefect.llm.connections import Connections
+from agentic_prefect.llm.structured import complete_structured
 from agentic_prefect.llm.throttle import ThrottledModels
-from agentic_prefect.models.chat import ChatRequest, Message, ModelSettings
+from agentic_prefect.models.chat import ChatRequest, Message, ModelSettings, OutputSchema
 from agentic_prefect.models.connection import Connection
+from agentic_prefect.models.usage import Usage
+from agentic_prefect.ports import SharedLimits
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
 
 
@@ -26,10 +29,23 @@ class Waits:
         yield
 
 
-def connections_to(server: ScriptedServer, **limits: int) -> Connections:
+class CountedTurns:
+    """Limits that all workers have in common, and that let everything through."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    async def acquire(self, connection: str, tokens: int) -> None:
+        self.taken.append(connection)
+
+    async def hold(self, connection: str, seconds: float) -> None:
+        pass
+
+
+def connections_to(server: ScriptedServer, shared: SharedLimits | None = None, **limits: int) -> Connections:
     """One connection, called `house`."""
     connection = Connection.model_validate({"base_url": server.base_url, "model": "m", **limits})
-    return Connections({"house": connection}, keys=lambda name, connection: None)
+    return Connections({"house": connection}, keys=lambda name, connection: None, shared=shared)
 
 
 async def ask(connections: Connections, waits: Waits, *, tokens: int | None = None) -> str:
@@ -137,6 +153,37 @@ async def test_those_in_the_queue_hear_of_a_refusal(scripted_server: ScriptedSer
 
     assert [type(each).__name__ for each in ended] == ["RateLimited", "str", "str"]
     assert second.received_at - (first.answered_at or 0) >= 0.95
+
+
+async def test_who_is_cancelled_in_the_queue_has_used_nothing(scripted_server: ScriptedServer) -> None:
+    """A request that was never sent is no call."""
+    scripted_server.answer_by_default(Reply.hold())
+    connections, heard = connections_to(scripted_server, max_in_flight=1), list[Usage]()
+    first = asyncio.create_task(ask(connections, Waits()))
+    await scripted_server.wait_for_requests_async(1)
+    queue = Waits()
+    found = ThrottledModels(connections, connections.throttle, queue).resolve("house")
+    request = ChatRequest(model="m", messages=(Message(role="user", content="Hi."),))
+    second = asyncio.create_task(complete_structured(found.chat, request, repairs=0, on_usage=heard.append))
+    await asyncio.sleep(0)
+    second.cancel()
+    scripted_server.release()
+    await asyncio.wait([first, second])
+
+    assert (queue.heard, heard, scripted_server.count) == ([""], [Usage()], 1)
+
+
+async def test_each_request_for_a_call_takes_its_turn(scripted_server: ScriptedServer) -> None:
+    """What a server refuses for its form counts for the limits per minute, too."""
+    scripted_server.queue([Fault.schema_refused(), Fault.schema_refused(), Reply.json_value({"value": ["Ada"]})])
+    shared = CountedTurns()
+    connections = connections_to(scripted_server, shared=shared)
+    found = ThrottledModels(connections, connections.throttle, Waits()).resolve("house")
+    names = OutputSchema(name="names", json_schema={"type": "array", "items": {"type": "string"}})
+    message = Message(role="user", content="Hi.")
+    response = await found.chat.complete(ChatRequest(model="m", messages=(message,), output=names))
+
+    assert (response.usage.calls, shared.taken) == (3, ["house"] * 3)
 
 
 async def test_connections_with_other_limits_hear_of_a_refusal(scripted_server: ScriptedServer) -> None:
