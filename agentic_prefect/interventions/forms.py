@@ -47,7 +47,6 @@ def form_for(
     *,
     remark: str = "",
     votes: Sequence[Decision] = (),
-    base: type[RunInput] = RunInput,
 ) -> type[RunInput]:
     """The form of a question.
 
@@ -55,9 +54,8 @@ def form_for(
         intervention: What is asked.
         remark: What was wrong with the answer before; empty the first time.
         votes: What others decided before.
-        base: What kind of form it is.
     """
-    form = create_model(f"Answer_{len(votes)}", __base__=base, **_fields(intervention))
+    form = create_model(f"Answer_{len(votes)}", __base__=RunInput, **_fields(intervention))
     return form.with_initial_data(description=description(intervention, remark=remark, votes=votes))
 
 

@@ -9,18 +9,21 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.flow_runs import apause_flow_run
-from prefect.input import Keyset, RunInput
+from prefect.exceptions import ObjectNotFound
+from prefect.input import RunInput
 from prefect.states import Cancelled, Completed
 from pydantic import ValidationError
 
 from agentic_prefect.interventions.desk import taken
 from agentic_prefect.interventions.forms import answer_of, form_for
-from agentic_prefect.models.intervention import BY_DEADLINE, Decision, Intervention
-from agentic_prefect.plans.answers import Answer, AnswerRefused
+from agentic_prefect.interventions.pausing import pause_for
+from agentic_prefect.models.intervention import BY_CANCELLATION, BY_DEADLINE, Decision, Intervention
+from agentic_prefect.patience import patiently
+from agentic_prefect.plans.answers import AnswerRefused
 from agentic_prefect.policies.asking import default_decision, settled_by
 from agentic_prefect.ports import Opening
 
@@ -30,8 +33,6 @@ WITHOUT_END_S = 10 * 365 * 24 * 3600
 """How long a question without a deadline waits; Prefect knows no pause without an end."""
 SPARE_S = 600
 """How much longer than the question Prefect's pause lasts."""
-POLL_S = 1
-"""How often it is looked whether somebody answered."""
 
 
 @dataclass
@@ -44,9 +45,12 @@ class _Asked:
     page: Callable[[str], str | None]
     form_is_there: Callable[[], None]
     """To be called as soon as the server has the form."""
+    began: Callable[[], None] = lambda: None
+    """To be called as soon as the question has a run."""
     votes: list[Decision] = field(default_factory=list[Decision])
     since: datetime | None = None
     is_announced: bool = False
+    decision: Decision | None = None
 
     def left_s(self) -> float:
         """Seconds until the deadline."""
@@ -55,25 +59,19 @@ class _Asked:
             return deadline or WITHOUT_END_S
         return deadline - (self.clock() - self.since).total_seconds()
 
+    def opened(self, run_id: str) -> None:
+        """The form is there: who hears of it can answer."""
+        self.form_is_there()
+        if not self.is_announced:
+            self.is_announced = True
+            self.announce(run_id)
+
     def announce(self, run_id: str, *, escalated: bool = False) -> None:
         """Let it be known that somebody can answer."""
         self.told(Opening(run_id, self.page(run_id), escalated=escalated))
 
 
 _asked: ContextVar[_Asked] = ContextVar("agentic_prefect_asked")
-
-
-class _Form(RunInput):
-    """A form that is announced once the server has it: who hears of it can answer."""
-
-    @classmethod
-    async def asave(cls, keyset: Keyset, flow_run_id: UUID | None = None) -> None:
-        await super().asave(keyset, flow_run_id)
-        asked = _asked.get()
-        asked.form_is_there()
-        if not asked.is_announced:
-            asked.is_announced = True
-            asked.announce(_run_id())
 
 
 class PrefectGate:
@@ -90,34 +88,52 @@ class PrefectGate:
         self._one_opens = asyncio.Lock()
 
     async def ask(self, intervention: Intervention, told: Callable[[Opening | Decision], None]) -> Decision:
-        """What people decided, or the default decision after the deadline."""
-        await self._one_opens.acquire()
+        """What people decided, or the default decision after the deadline or when the question was cancelled.
+
+        A server that is away is waited for, until the deadline.
+        """
         opening = contextlib.ExitStack()
-        opening.callback(self._one_opens.release)
         asked = _Asked(intervention, told, self._clock, self._page, opening.close, votes=[*intervention.votes])
         token = _asked.set(asked)
-        name = f"ask: {intervention.task_id}".replace("{", "(").replace("}", ")")
         try:
-            state = cast(
-                "State[Decision]",
-                await cast(Any, ask_a_person.with_options(flow_run_name=name))(
-                    intervention.model_dump(mode="json", exclude={"diagram"}), return_state=True
-                ),
-            )
+            async with asyncio.timeout(intervention.asking.deadline_s) as until_begun:
+                asked.began = lambda: until_begun.reschedule(None)
+                await self._one_opens.acquire()
+                opening.callback(self._one_opens.release)
+                return await patiently(lambda: _through_prefect(asked))
+        except TimeoutError:
+            return default_decision(intervention, by=BY_DEADLINE, now=self._clock())
         finally:
             opening.close()
             _asked.reset(token)
-        if state.is_cancelled():
-            raise asyncio.CancelledError(state.message)
-        return await state.aresult()
+
+
+async def _through_prefect(asked: _Asked) -> Decision:
+    """What was decided in a flow run of its own."""
+    name = f"ask: {asked.intervention.task_id}".replace("{", "(").replace("}", ")")
+    try:
+        state = cast(
+            "State[Decision]",
+            await cast(Any, ask_a_person.with_options(flow_run_name=name))(
+                asked.intervention.model_dump(mode="json", exclude={"diagram"}), return_state=True
+            ),
+        )
+    except (httpx.HTTPError, ObjectNotFound):
+        if asked.decision is None:
+            raise
+        return asked.decision  # the server is away or has deleted the run, and cannot be told
+    if asked.decision is None and state.is_cancelled():
+        raise asyncio.CancelledError(state.message)
+    return asked.decision or await state.aresult()
 
 
 @flow(name=FLOW_NAME, retries=0, persist_result=False, validate_parameters=False)
 async def ask_a_person(intervention: dict[str, Any]) -> Any:
     """Wait for people to decide about a task of a plan. Resume this run to answer."""
     asked = _asked.get()
+    asked.began()
     try:
-        decision = await _decided(asked)
+        asked.decision = decision = await _decided(asked)
     except asyncio.CancelledError as error:
         current = asyncio.current_task()
         if current is not None:
@@ -125,6 +141,8 @@ async def ask_a_person(intervention: dict[str, Any]) -> Any:
         return Cancelled(message=str(error) or "The answer is no longer needed.")
     said = f": {decision.comment}" if decision.comment else ""
     action = decision.action.replace("_", " ")
+    if decision.by == BY_CANCELLATION:
+        return Cancelled(message=f"{action}{said}")
     if not decision.by_a_person:
         return Completed(name="Expired", message=f"{action}{said}", data=decision)
     return Completed(message=f"{decision.by or 'somebody'} decided: {action}{said}", data=decision)
@@ -138,16 +156,14 @@ async def _decided(asked: _Asked) -> Decision:
     try:
         while True:
             number += 1
-            left = asked.left_s()
-            if left <= 0:
-                raise TimeoutError
-            form = form_for(asked.intervention, remark=remark, votes=asked.votes, base=_Form)
+            form = form_for(asked.intervention, remark=remark, votes=asked.votes)
             try:
-                answer = await _answer(form, left, key=f"answer-{number}")
-                vote = await taken(asked.intervention, answer, votes=asked.votes, now=asked.clock())
+                vote = await _vote(asked, form, key=f"answer-{number}")
             except (AnswerRefused, ValidationError) as error:
                 remark = _remark(error)
                 continue
+            if vote is None:
+                return default_decision(asked.intervention, by=BY_CANCELLATION, now=asked.clock())
             asked.votes.append(vote)
             remark = ""
             decision = settled_by(asked.votes, asked.intervention.asking)
@@ -160,13 +176,18 @@ async def _decided(asked: _Asked) -> Decision:
         escalation.cancel()
 
 
-async def _answer(form: type[RunInput], left_s: float, *, key: str) -> Answer:
+async def _vote(asked: _Asked, form: type[RunInput], *, key: str) -> Decision | None:
+    """What the next answer stands for; `None` when the question was cancelled."""
+    left_s, run_id = max(asked.left_s(), 0.0), _run_id()
     # Past its own timeout Prefect fails a paused run and takes no other state for it, so ours comes first.
     async with asyncio.timeout(left_s):
-        filled = await apause_flow_run(
-            wait_for_input=form, timeout=int(left_s) + SPARE_S, poll_interval=POLL_S, key=key
+        filled = await pause_for(
+            form, UUID(run_id), key=key, timeout_s=int(left_s) + SPARE_S, opened=lambda: asked.opened(run_id)
         )
-    return answer_of(filled)
+        if filled is None:
+            return None
+        answer = answer_of(filled)
+        return await patiently(lambda: taken(asked.intervention, answer, votes=asked.votes, now=asked.clock()))
 
 
 async def _escalate(asked: _Asked, run_id: str) -> None:

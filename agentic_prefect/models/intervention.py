@@ -18,6 +18,8 @@ BY_DEADLINE = "deadline"
 BY_NOBODY = "nobody"
 """Who decided when nobody could be asked."""
 
+BY_CANCELLATION = "cancellation"
+"""Who decided when the question was cancelled before anybody had."""
 
 BY_LATER = "later"
 """Who is to decide when nobody was waited for: the question stays open."""
@@ -48,7 +50,7 @@ class Decision(Frozen):
     @property
     def by_a_person(self) -> bool:
         """Whether somebody decided, as opposed to a deadline."""
-        return self.by not in (BY_DEADLINE, BY_NOBODY, BY_LATER)
+        return self.by not in (BY_DEADLINE, BY_NOBODY, BY_CANCELLATION, BY_LATER)
 
 
 class Intervention(Frozen):

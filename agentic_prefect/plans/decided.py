@@ -4,7 +4,7 @@ from typing import Any
 
 from agentic_prefect.errors import HumanInterventionRequiredError
 from agentic_prefect.models.error import TaskError
-from agentic_prefect.models.intervention import BY_DEADLINE, BY_LATER, BY_NOBODY, Decision
+from agentic_prefect.models.intervention import BY_CANCELLATION, BY_DEADLINE, BY_LATER, BY_NOBODY, Decision
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
 
@@ -35,6 +35,10 @@ def abort_reason(task_id: str, decision: Decision) -> str:
 
 
 def _said(decision: Decision, deed: str) -> str:
-    who = {BY_DEADLINE: "nobody decided in time, which", BY_NOBODY: "nobody could be asked, which"}
+    who = {
+        BY_DEADLINE: "nobody decided in time, which",
+        BY_NOBODY: "nobody could be asked, which",
+        BY_CANCELLATION: "the question was cancelled, which",
+    }
     comment = f": {decision.comment}" if decision.comment and decision.by_a_person else ""
     return f"{who.get(decision.by, decision.by or 'a person')} {deed}{comment}"

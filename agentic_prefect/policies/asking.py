@@ -7,7 +7,7 @@ from typing import Any
 from agentic_prefect.errors import ErrorCode
 from agentic_prefect.models.asking import Asking, DecisionAction, Priority
 from agentic_prefect.models.error import TaskError
-from agentic_prefect.models.intervention import BY_DEADLINE, Decision, Intervention, OutputForm
+from agentic_prefect.models.intervention import BY_CANCELLATION, BY_DEADLINE, Decision, Intervention, OutputForm
 from agentic_prefect.models.policy import AskHuman
 from agentic_prefect.models.task import AgentTask
 
@@ -153,11 +153,14 @@ def default_decision(intervention: Intervention, *, by: str, now: datetime) -> D
 
     Args:
         intervention: What was asked.
-        by: `BY_DEADLINE` or `BY_NOBODY`.
+        by: `BY_DEADLINE`, `BY_CANCELLATION` or `BY_NOBODY`.
         now: The time.
     """
     asking = intervention.asking
-    why = {BY_DEADLINE: f"Nobody decided within {asking.deadline_s:g} s." if asking.deadline_s else ""}
+    why = {
+        BY_DEADLINE: f"Nobody decided within {asking.deadline_s:g} s." if asking.deadline_s else "",
+        BY_CANCELLATION: "The question was cancelled.",
+    }
     comment = why.get(by, "Nobody could be asked.")
     return Decision(
         action=asking.default,

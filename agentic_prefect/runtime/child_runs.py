@@ -22,8 +22,8 @@ from prefect.states import Cancelling, Pending
 from prefect.tasks import Task
 
 from agentic_prefect.errors import InvalidRequest, PlanInvalid
+from agentic_prefect.patience import patiently
 from agentic_prefect.runtime.deployments import Deployment
-from agentic_prefect.runtime.patience import patiently
 
 FIRST_LOOK_S: Final = 0.25
 """How soon the server is asked how the runs are that somebody waits for; all of a plan's together."""

@@ -18,6 +18,7 @@ from agentic_prefect.agents.calling import checked_output
 from agentic_prefect.errors import AgenticError, BudgetExceeded, ErrorCode, InvalidRequest, PlanInvalid
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.models.schema_echo import EchoImpossible, echo
+from agentic_prefect.patience import patiently
 from agentic_prefect.plans.deployment_name import forbidden
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.policies.redaction import SHORTEST_KNOWN
@@ -26,7 +27,6 @@ from agentic_prefect.runtime.caching import canonical_json, digest
 from agentic_prefect.runtime.child_results import plan_result, seen, value, where
 from agentic_prefect.runtime.child_runs import ChildRuns, Order, Vacancy
 from agentic_prefect.runtime.deployments import Deployment, find_deployment
-from agentic_prefect.runtime.patience import patiently
 from agentic_prefect.runtime.plan_kind import output_of
 from agentic_prefect.runtime.services import current_disclosure
 

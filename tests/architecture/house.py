@@ -11,7 +11,7 @@ from typing import Final
 CORE: Final = frozenset({"errors", "models", "policies", "plans", "ports"})
 PARTS: Final = frozenset({"llm", "prompting", "capabilities", "history", "reports", "plugins", "testing"})
 AGENTS: Final = frozenset({"agents", "planning", "verification"})
-PREFECT: Final = frozenset({"settings", "blocks", "observers", "interventions", "runtime"})
+PREFECT: Final = frozenset({"settings", "patience", "blocks", "observers", "interventions", "runtime"})
 DOORS: Final = frozenset({"stored_plans", "bootstrap", "doors", "hosting", "cli", "flows", "deployments"})
 
 _BELOW_AGENTS: Final = CORE | PARTS
@@ -35,10 +35,11 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "planning": _BELOW_AGENTS | {"agents", "verification"},
     # Floor 4, Prefect.
     "settings": _BELOW_PREFECT,
+    "patience": frozenset(),
     "blocks": _BELOW_PREFECT | {"settings"},
     "observers": _BELOW_PREFECT | {"settings"},
-    "interventions": _BELOW_PREFECT | {"settings", "blocks", "observers"},
-    "runtime": _BELOW_PREFECT | {"settings", "blocks", "observers", "interventions"},
+    "interventions": _BELOW_PREFECT | {"settings", "patience", "blocks", "observers"},
+    "runtime": _BELOW_PREFECT | {"settings", "patience", "blocks", "observers", "interventions"},
     # Floor 5, doors. The package itself is one: its lazy names reach down to every floor.
     "": _BELOW_DOORS | {"bootstrap"},
     "stored_plans": _BELOW_DOORS,

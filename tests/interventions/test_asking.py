@@ -11,6 +11,7 @@ import pytest
 from prefect import get_client
 from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling, Failed
 
 from agentic_prefect.errors import AuthenticationFailed, Refused
 from agentic_prefect.interventions import inbox
@@ -373,3 +374,40 @@ async def test_a_supplied_output_is_shown(asking: Bench) -> None:
     assert str(supplied.id) in upstream_of(runs["b"])
     assert runs["a"].state is not None
     assert runs["a"].state.name == "Failed"
+
+
+@pytest.mark.parametrize("how", ["cancelling", "failed", "deleted"])
+async def test_a_question_that_is_cancelled(asking: Bench, how: str) -> None:
+    """Cancelling, ending or deleting the question's own run takes the default, and the record says why."""
+    plan = make_plan(
+        {"id": "a", "on_failure": {"ask_human": {"default": "skip"}}},
+        {"id": "ok", "kind": "human", "description": "Go?", "ask": {"deadline_s": 3600}},
+    )
+    asked: list[str] = []
+
+    async def cancel() -> None:
+        for task_id in ("a", "ok"):
+            run_id = (await question(asking, task_id)).run_id
+            asked.append(run_id)
+            async with get_client() as client:
+                if how == "deleted":
+                    await client.delete_flow_run(UUID(run_id))
+                else:
+                    state = Cancelling() if how == "cancelling" else Failed(message="by hand")
+                    await client.set_flow_run_state(UUID(run_id), state, force=how == "failed")
+
+    result = await alongside(asking.run(plan, a=fails(Refused("no"))), cancel())
+    a, ok = result.results["a"], result.results["ok"]
+
+    assert (a.status, a.reason) == ("skipped", "the question was cancelled, which skipped it")
+    assert [(each.action, each.by, each.comment) for each in (*a.decisions, *ok.decisions)] == [
+        ("skip", "cancellation", "The question was cancelled."),
+        ("fail", "cancellation", "The question was cancelled."),
+    ]
+    assert ok.error is not None
+    assert (ok.error.code, ok.error.message) == ("human_timeout", "'ok' has no answer. The question was cancelled.")
+    told = [event.name for event in asking.observer.events if event.name.startswith("agentic.intervention.")]
+    assert told.count("agentic.intervention.expired") == 2
+    if how == "cancelling":
+        states = [(await flow_run(run_id)).state for run_id in asked]
+        assert [state and state.name for state in states] == ["Cancelled", "Cancelled"]

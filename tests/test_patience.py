@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from agentic_prefect.runtime.patience import patiently
+from agentic_prefect.patience import patiently
 
 URL = "http://127.0.0.1/api/health"
 
