@@ -97,6 +97,7 @@ class Assembly:
             suspend_after_s=None if self.options.attended else self.settings.suspend_after_s,
             renew_key=self.renew_key,
             allow=self._ledgers.allow,
+            spent_before=self._ledgers.spent_before,
             limits=self._ledgers.limits,
             disclosure=self.disclosure,
         )

@@ -1,6 +1,6 @@
 """Which models a run can reach, and who pays."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,13 @@ class Ledgers:
         if key not in self._by_task:
             self._by_task[key] = Ledger(task.budget, scope=f"task {task.id!r}", parent=plan_ledger)
         return self._by_task[key]
+
+    def spent_before(self, plan: Plan, run_id: str, usage: Mapping[str, Usage]) -> None:
+        """Book what the tasks of a run, by id, consumed before it was suspended."""
+        ledger = self.of_plan(plan, run_id, None)
+        for task in plan.tasks:
+            if task.id in usage:
+                self.of_task(task, run_id, ledger).book(usage[task.id])
 
     def allow(self, task: AgentTask, run_id: str, more: Budget) -> None:
         """Let so much more be spent for a task that its budget, or one around it, has stopped."""

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from itertools import count
 from typing import Any, cast
 from uuid import UUID
 
+from httpx import HTTPStatusError
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
@@ -39,12 +41,19 @@ async def pause_for(
     tries = count()
 
     async def saved() -> State[Any]:
-        tried = next(tries)
-        # A form that was saved in part is left: the server refuses to save it again under the same key.
-        paused = Paused(timeout_seconds=timeout_s, reschedule=False, pause_key=f"{key}-{tried}" if tried else key)
-        paused.state_details.run_input_keyset = cast("dict[str, str]", keyset_from_paused_state(paused))
-        await form.asave(keyset_from_paused_state(paused), run_id)
-        return paused
+        while True:
+            tried = next(tries)
+            paused = Paused(timeout_seconds=timeout_s, reschedule=False, pause_key=f"{key}-{tried}" if tried else key)
+            keyset = keyset_from_paused_state(paused)
+            paused.state_details.run_input_keyset = cast("dict[str, str]", keyset)
+            try:
+                await form.asave(keyset, run_id)
+            except HTTPStatusError as error:
+                # The key is taken: the server had saved a part of the form, and its answer was lost.
+                if error.response.status_code != HTTPStatus.CONFLICT:
+                    raise
+            else:
+                return paused
 
     async with get_client() as client:
         try:

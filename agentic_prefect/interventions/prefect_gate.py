@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from prefect import flow
@@ -16,6 +16,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.input import RunInput
 from prefect.states import Cancelled, Completed
+from prefect.tasks import Task
 from pydantic import ValidationError
 
 from agentic_prefect.interventions.desk import taken
@@ -110,6 +111,7 @@ class PrefectGate:
 
 async def _through_prefect(asked: _Asked) -> Decision:
     """What was decided in a flow run of its own."""
+    _count_anew()
     name = f"ask: {asked.intervention.task_id}".replace("{", "(").replace("}", ")")
     try:
         state = cast(
@@ -125,6 +127,17 @@ async def _through_prefect(asked: _Asked) -> Decision:
     if asked.decision is None and state.is_cancelled():
         raise asyncio.CancelledError(state.message)
     return asked.decision or await state.aresult()
+
+
+def _count_anew() -> None:
+    """Have each question open a run that was not there before.
+
+    Prefect numbers the subflows of a run, and takes up the run that has the number already: a run that goes on after a
+    suspension would ask in that of an earlier question. So its numbers begin at one that no other process has.
+    """
+    context = FlowRunContext.get()
+    if context is not None:
+        context.task_run_dynamic_keys.setdefault(_TASK_KEY, uuid4().int)
 
 
 @flow(name=FLOW_NAME, retries=0, persist_result=False, validate_parameters=False)
@@ -146,6 +159,10 @@ async def ask_a_person(intervention: dict[str, Any]) -> Any:
     if not decision.by_a_person:
         return Completed(name="Expired", message=f"{action}{said}", data=decision)
     return Completed(message=f"{decision.by or 'somebody'} decided: {action}{said}", data=decision)
+
+
+_TASK_KEY = Task(name=FLOW_NAME, fn=ask_a_person.fn).task_key
+"""Under which Prefect counts the runs of this flow in the run around them."""
 
 
 async def _decided(asked: _Asked) -> Decision:

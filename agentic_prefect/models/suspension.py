@@ -5,6 +5,7 @@ from pydantic import Field
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.models.intervention import Decision, Intervention
 from agentic_prefect.models.result import TaskResult
+from agentic_prefect.models.usage import Usage
 
 
 class Suspension(Frozen):
@@ -12,6 +13,8 @@ class Suspension(Frozen):
 
     failures: dict[str, tuple[TaskResult | None, ...]] = Field(default_factory=dict)
     """How each task or item (`id` or `id[index]`) ended each time it ran; `None` where it did not fail."""
+    usage: dict[str, Usage] = Field(default_factory=dict)
+    """What each task or item that is done consumed in this run, by its name; failures carry theirs."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
     """What was decided about failures, by the id of the question."""
     questions: tuple[Intervention, ...] = ()

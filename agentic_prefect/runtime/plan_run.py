@@ -19,7 +19,6 @@ from agentic_prefect.models.events import (
 from agentic_prefect.models.result import BudgetReport, PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.models.suspension import Suspension
-from agentic_prefect.models.usage import Usage
 from agentic_prefect.observers.dispatch import Dispatcher
 from agentic_prefect.plans.advance import advance, begin
 from agentic_prefect.plans.lineage import Lineage
@@ -34,6 +33,7 @@ from agentic_prefect.plans.progress import (
     item_name,
     split_name,
 )
+from agentic_prefect.plans.spending import by_task, taken_up, to_keep, total
 from agentic_prefect.ports import Opening
 from agentic_prefect.runtime.actions import Actions
 from agentic_prefect.runtime.services import RunInfo, Services
@@ -83,9 +83,12 @@ class PlanRun:
         before = before or Recalled()
         for each in before.suspension.questions:
             desk.said[each.id] = Said(before.answers.get(each.id), each.votes)
-        place = Place(run_id, lineage, parent_run_id, self._notify, desk, is_new, before.suspension)
+        self._before = before.suspension
+        place = Place(run_id, lineage, parent_run_id, self._notify, desk, is_new, self._before)
         self._patience_s = patience_s
-        self._actions = Actions(blueprint, services, services.kinds(info), place, self._outcomes.put_nowait)
+        self._actions = Actions(blueprint, services, services.kinds(info), place, self._report)
+        if spent := by_task(self._before):
+            services.spent_before(blueprint.plan, run_id, spent)
         self._is_budget_exceeded = self._is_time_up = False
         self.result: PlanResult | None = None
         """What became of the plan; set when `run` has ended, cancelled or not."""
@@ -139,6 +142,11 @@ class PlanRun:
             self._progress, actions = advance(self._blueprint, self._progress, outcome)
         await self._actions.finish()
 
+    def _report(self, outcome: Outcome) -> None:
+        if isinstance(outcome, NodeEnded):
+            outcome = NodeEnded(outcome.name, taken_up(outcome.name, outcome.result, self._before))
+        self._outcomes.put_nowait(outcome)
+
     async def _next_outcome(self) -> Outcome | None:
         """What happens next; `None` when the run need not stay up for it."""
         while True:
@@ -155,7 +163,9 @@ class PlanRun:
             sorted(self._desk.open.values(), key=lambda each: (order.index(split_name(each.task_id)[0]), each.task_id))
         )
         self._desk.moved(questions, Opening(self._run_id, self._url))
-        self.suspension = self._actions.done.model_copy(update={"questions": questions})
+        done = self._actions.done
+        usage = to_keep(self._blueprint, self._progress.results, done.failures)
+        self.suspension = done.model_copy(update={"questions": questions, "usage": usage})
         await self._actions.put_away("It is asked in the form of the plan's own run, which is suspended: resume that.")
 
     def _limit_time(self) -> asyncio.TimerHandle | None:
@@ -186,7 +196,7 @@ class PlanRun:
     def _budget_stopped(self, task_id: str, reason: str) -> None:
         if not self._is_budget_exceeded:
             self._is_budget_exceeded = True
-            usage = _paid(self._blueprint, self._progress.results)
+            usage = total(self._blueprint, self._progress.results)
             self._dispatcher.notify(
                 PlanBudgetExceeded(**self._event_place(), task_id=task_id, reason=reason, usage=usage)
             )
@@ -218,7 +228,7 @@ class PlanRun:
             status=status,
             output=output,
             results=results,
-            usage=_paid(self._blueprint, results),
+            usage=total(self._blueprint, results),
             budget=self._budget(),
             started_at=self._started_at,
             ended_at=self._services.clock(),
@@ -275,13 +285,3 @@ def _in_order(blueprint: Blueprint, progress: Progress) -> Mapping[str, TaskResu
             if name in progress.results:
                 results[name] = progress.results[name]
     return results
-
-
-def _paid(blueprint: Blueprint, results: Mapping[str, TaskResult]) -> Usage:
-    """What this run consumed. A fan-out is the sum of its items; a stored result cost nothing again."""
-    counted = (
-        result
-        for name, result in results.items()
-        if not result.cached and not (name in blueprint.tasks and blueprint.tasks[name].for_each is not None)
-    )
-    return sum((result.usage for result in counted), Usage())

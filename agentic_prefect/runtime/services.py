@@ -14,6 +14,7 @@ from agentic_prefect.models.chat import OutputSchema
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult, TaskResult
 from agentic_prefect.models.task import AgentTask
+from agentic_prefect.models.usage import Usage
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.policies.disclosure import Disclosure
 from agentic_prefect.ports import HumanGate, Observer, TaskKind
@@ -64,6 +65,8 @@ class Services:
     """Gives the connection of a task a new key, out of the Secret block of this name; `None` where there are none."""
     allow: Callable[[AgentTask, str, Budget], None] | None = None
     """Lets more be spent for a task of the run with this id; `None` where nothing is metered."""
+    spent_before: Callable[[Plan, str, Mapping[str, Usage]], None] = lambda plan, run_id, usage: None
+    """Takes out of the budgets of a plan's run with this id what its tasks consumed before the run was suspended."""
     limits: Callable[[str], Budget | None] = lambda run_id: None
     """What the run with this id may spend in all at this moment; `None` is what its plan says."""
     disclosure: Disclosure = field(default_factory=Disclosure)

@@ -1,6 +1,7 @@
 """A deployment's run that waits for people alone holds no process, and goes on when they have answered."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,6 +15,8 @@ from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow_async
 from prefect.states import AwaitingRetry
 
+from agentic_prefect.bootstrap.assembly import Assembly
+from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import Refused
 from agentic_prefect.interventions import inbox
 from agentic_prefect.interventions.prefect_gate import PrefectGate
@@ -23,6 +26,8 @@ from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.plans.answers import Answer
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.runtime.plan_flow import plan_flow, result_in
+from agentic_prefect.runtime.services import use
+from agentic_prefect.testing import Fault, Reply, ScriptedServer
 from agentic_prefect.testing.builders import make_plan
 from tests.interventions.test_asking import flow_run
 from tests.runtime.conftest import Bench
@@ -160,6 +165,68 @@ async def test_a_retry_starts_afresh(patient: Bench) -> None:
     assert failed.results["a"].decisions[0].comment == "not today"
     assert patient.kind.calls == ["a", "a", "a"]
     assert result.output == "fine"
+
+
+class Metered(Bench):
+    """A bench with the models and budgets of a real run; each process has its own."""
+
+    def serve(self) -> None:
+        services = Assembly(RunOptions(observers=(self.observer,))).services
+        use(replace(services, gate=self.gate or services.gate, suspend_after_s=self.suspend_after_s))
+
+
+@pytest.fixture
+def metered(prefect_server: str, openai_env: ScriptedServer) -> Metered:
+    """As `patient`, with models and budgets."""
+    return Metered(gate=PrefectGate(lambda: datetime.now(UTC), run_url), suspend_after_s=0.05)
+
+
+async def test_a_suspended_run_has_one_budget(metered: Metered, scripted_server: ScriptedServer) -> None:
+    """What was spent before the suspension is spent after it, too, and stands in the result."""
+    plan = make_plan(
+        {"id": "spent", "description": "First.", "after": "each"},
+        {"id": "each", "for_each": [1, 2], "description": "Each {{ item }}."},
+        {"id": "ok", "kind": "human", "description": "Go?", "after": "spent"},
+        {"id": "more", "description": "Second.", "depends_on": "ok"},
+        defaults={"model": "openai/scripted"},
+        budget={"calls": 3},
+    )
+    deployed = await Deployed(metered, plan).start()
+    await deployed.resume({"decision": "approve", "by": "ann"})
+    result = await deployed.work()
+    error = result.results["more"].error
+
+    assert scripted_server.count == 3
+    assert error is not None
+    assert error.code == "budget_exceeded"
+    assert "3 model calls; 3 are spent" in error.message
+    assert (result.usage.calls, [result.results[each].usage.calls for each in ("spent", "each[0]")]) == (3, [1, 1])
+    assert not any(each.cached for each in result.results.values())
+
+
+async def test_a_task_s_budget_outlasts_suspensions(metered: Metered, scripted_server: ScriptedServer) -> None:
+    """A call that failed before the suspension is paid out of the task's budget; what is allowed then is paid, too."""
+    scripted_server.on("First", Fault.status(400), Reply.text("one"))
+    plan = make_plan(
+        {"id": "a", "description": "First.", "budget": {"calls": 1}, "on_failure": "ask_human"},
+        defaults={"model": "openai/scripted"},
+    )
+    deployed = await Deployed(metered, plan).start()
+    await deployed.resume({"decision": "retry"})
+    await deployed.work_until_suspended()
+    (asked,) = [each for each in await inbox.waiting() if each.run_id == deployed.run_id]
+    sent = scripted_server.count
+    await deployed.resume({"decision": "retry", "more": "calls=1"})
+    result = await deployed.work()
+
+    assert asked.intervention.error is not None
+    assert asked.intervention.error.is_over_budget
+    assert (sent, scripted_server.count) == (1, 2)
+    assert (result.output, result.usage.calls) == ("one", 2)
+    # Each question has a run of its own, whose parameters tell what is asked.
+    assert sorted(each.parameters["intervention"]["question"] for each in await deployed.asked()) == [
+        "Task 'a' failed. What is to be done?", "Task 'a' was stopped by its budget. May more be spent?",
+    ]  # fmt: skip
 
 
 async def test_who_keeps_the_time_stays(patient: Bench) -> None:
