@@ -85,7 +85,9 @@ class PlanRun:
             desk.said[each.id] = Said(before.answers.get(each.id), each.votes)
         self._before = before.suspension
         place = Place(run_id, lineage, parent_run_id, self._notify, desk, is_new, self._before)
-        self._patience_s = patience_s
+        budget = blueprint.plan.budget
+        # Nobody would keep the time of a run that is suspended.
+        self._patience_s = None if budget is not None and budget.wall_s is not None else patience_s
         self._actions = Actions(blueprint, services, services.kinds(info), place, self._report)
         if spent := by_task(self._before):
             services.spent_before(blueprint.plan, run_id, spent)

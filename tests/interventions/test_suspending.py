@@ -240,3 +240,14 @@ async def test_who_keeps_the_time_stays(patient: Bench) -> None:
 
     assert await deployed.state() == "Completed"
     assert patient.observer.names("ok")[-1] == "agentic.task.output_available"
+
+
+async def test_a_plan_with_a_time_limit_stays(patient: Bench) -> None:
+    """A plan whose time is limited keeps its process while people think, and is over in time."""
+    plan = make_plan({"id": "ok", "kind": "human", "description": "Go?"}, budget={"wall_s": 4})
+    deployed = Deployed(patient, plan)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        await deployed.start()
+
+    assert await deployed.state() == "TimedOut"
+    assert "agentic.plan.budget_exceeded" in [each.name for each in patient.observer.events]
