@@ -16,7 +16,7 @@ from agentic_prefect.models.result import PlanResult
 from agentic_prefect.runtime import decorator
 from agentic_prefect.runtime.decorator import AgentFunction
 from agentic_prefect.runtime.plan_flow import result_in, run_here, start
-from agentic_prefect.runtime.services import Services, use
+from agentic_prefect.runtime.services import Services, using
 from agentic_prefect.runtime.stop import StopSignal
 from agentic_prefect.settings import this_process
 
@@ -47,13 +47,13 @@ async def run_plan(
     plan = await asyncio.to_thread(with_profiles, plan)
     assembly = Assembly(options, stop=stop)
     require_usable(plan, assembly.functions)
-    use(assembly.services)
     warming = asyncio.create_task(asyncio.to_thread(assembly.warm_up, plan))
     try:
         options = assembly.options
         record = await record_for(plan, options, process=this_process())
-        state = await start(options.applied_to(plan), inputs or {}, run_name=options.run_name, record=record)
-        return await result_in(state)
+        with using(assembly.services):
+            state = await start(options.applied_to(plan), inputs or {}, run_name=options.run_name, record=record)
+            return await result_in(state)
     finally:
         await warming
         await assembly.aclose()
@@ -71,10 +71,10 @@ async def run_plan_here(
     plan = await asyncio.to_thread(with_profiles, plan)
     assembly = Assembly(options)
     require_usable(plan, assembly.functions)
-    use(assembly.services)
     try:
         record = await record_for(plan, assembly.options)
-        return await run_here(assembly.options.applied_to(plan), inputs or {}, assembly.services, record)
+        with using(assembly.services):
+            return await run_here(assembly.options.applied_to(plan), inputs or {}, assembly.services, record)
     finally:
         await assembly.aclose()
 

@@ -68,14 +68,7 @@ async def plan_flow(
 ) -> Any:
     """Run a plan of agent tasks."""
     known = RunRecord.model_validate(record or {})
-    services = current_services()
-    try:
-        return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, services, known))
-    except AgenticError as error:
-        told = services.disclosure.text(str(error))
-        if told == str(error):
-            raise
-        raise PlanInvalid(told) from None  # what is wrong with an input may quote it, and Prefect keeps what it says
+    return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, current_services(), known))
 
 
 async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, record: RunRecord = _NEW) -> PlanResult:
@@ -95,25 +88,47 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
         raise PlanInvalid("A plan runs inside of a Prefect flow. Call this from a flow, or use `run_plan`.")
     install_log_filter()
     keep_whole(context.result_store)
+    try:
+        run = await _run_of(plan, inputs, services, record, context, context.flow_run)
+        return await _to_its_end(run, services, context.flow_run)
+    except AgenticError as error:
+        told = services.disclosure.text(str(error))
+        if told == str(error):
+            raise
+        raise PlanInvalid(told) from None  # what is wrong with an input may quote it, and Prefect keeps what it says
+
+
+async def _run_of(
+    plan: Plan,
+    inputs: Mapping[str, Any],
+    services: Services,
+    record: RunRecord,
+    context: FlowRunContext,
+    flow_run: FlowRun,
+) -> PlanRun:
     blueprint = Blueprint.of(
         effective_plan(plan, run=services.options, settings=services.settings),
         validate_inputs(plan, inputs),
-        await previous_run(plan, context.flow_run) if looks_back(plan) else NO_PREVIOUS,
+        await previous_run(plan, flow_run) if looks_back(plan) else NO_PREVIOUS,
     )
-    run_id, parent = str(context.flow_run.id), nesting.get()
+    run_id, parent = str(flow_run.id), nesting.get()
     since = record.seen_from_outside(run_id)
-    run = PlanRun(
+    return PlanRun(
         blueprint,
         services,
         run_id=run_id,
         lineage=lineage_of(since.lineage, since.renewed, blueprint.graph),
         parent_run_id=parent.parent_run_id if parent else None,
-        is_new=_is_new(context.flow_run, record),
+        is_new=_is_new(flow_run, record),
         url=run_url(run_id),
         written=WrittenPlan(record.plan_hash or plan_hash(plan), record.plan_version),
-        before=await _recalled(context.flow_run),
+        before=await _recalled(flow_run),
         patience_s=services.suspend_after_s if _may_be_suspended(context) else None,
     )
+
+
+async def _to_its_end(run: PlanRun, services: Services, flow_run: FlowRun) -> PlanResult:
+    parent = nesting.get()
     if parent is None:
         services.stop.subscribe(run.request_cancel)
     try:
@@ -123,7 +138,7 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
             # Prefect's forms take a fifth of a second to load, and most runs ask nobody.
             from agentic_prefect.interventions.suspending import suspend
 
-            await suspend(run.suspension, run=context.flow_run)
+            await suspend(run.suspension, run=flow_run)
         return result
     except asyncio.CancelledError:
         current = asyncio.current_task()

@@ -1,7 +1,8 @@
 """What a run needs from outside: kinds of tasks, observers, the clock and chance. `bootstrap` puts it together."""
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -83,6 +84,16 @@ _current: ContextVar[Services | None] = ContextVar("agentic_prefect_services", d
 def use(services: Services) -> None:
     """Make `services` those of everything that runs in this context from here on."""
     _current.set(services)
+
+
+@contextmanager
+def using(services: Services) -> Generator[None]:
+    """Make `services` those of what runs within this block; after it those hold that held before."""
+    before = _current.set(services)
+    try:
+        yield
+    finally:
+        _current.reset(before)
 
 
 _disclosure: ContextVar[Disclosure | None] = ContextVar("agentic_prefect_disclosure", default=None)
