@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 from uuid import UUID
 
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
@@ -89,7 +90,8 @@ class AgentFunction(Generic[P, OutputT]):
     async def _run(self, given: Any, upstream: Sequence[TaskResult]) -> TaskResult:
         services, context = current_services(self._services), FlowRunContext.get()
         install_log_filter()
-        run_id = str(context.flow_run.id) if context and context.flow_run else ""
+        flow_run = context.flow_run if context else None
+        run_id = str(flow_run.id) if flow_run else ""
         plan = Plan(name="flow", agents={self._agent.name: self._agent}, tasks=(self.task,))
         blueprint = Blueprint.of(effective_plan(plan, run=services.options, settings=services.settings), given)
         results: dict[str, TaskResult] = {}
@@ -99,7 +101,7 @@ class AgentFunction(Generic[P, OutputT]):
         kinds = {name: _Typed(kind, self._returns) for name, kind in services.kinds(info).items()}
         start = StartNode(self.task.id, self.task.id, None, Scope(given, {}), ())
         job = job_for(start, blueprint, services, kinds, Place(run_id, lineage, None, dispatcher.notify))
-        job.key = _key_of_call(run_id, job.key)
+        job.key = _key_of_call(flow_run, job.key)
         after = [UUID(result.run_id) for result in upstream if result.run_id in _known]
         result, _ = await execute(job, label=self.task.id, after=after, tags=self.task.tags)
         results[self.task.id] = result
@@ -186,14 +188,16 @@ def _bound(text: str, names: frozenset[str] | set[str]) -> str:
     return "".join(f"{{% set {name} = inputs.{name} %}}" for name in sorted(names)) + text
 
 
-def _key_of_call(run_id: str, key: str | None) -> str | None:
+def _key_of_call(flow_run: FlowRun | None, key: str | None) -> str | None:
     """The key of this call: the second call of the same work in one run is a second answer, not the first one again.
 
-    Outside of a flow run nothing is stored, since nothing would tell one run from another.
+    A retry of the flow counts its calls anew, so that it finds the answer of each. Outside of a flow run nothing is
+    stored, since nothing would tell one run from another.
     """
-    if not run_id or key is None:
+    if flow_run is None or key is None:
         return None
-    count = _calls[f"{run_id}/{key}"] = _calls.get(f"{run_id}/{key}", 0) + 1
+    counted = f"{flow_run.id}/{flow_run.run_count}/{key}"
+    count = _calls[counted] = _calls.get(counted, 0) + 1
     while len(_calls) > KEPT_RUNS:
         _calls.popitem(last=False)
     return key if count == 1 else hashlib.sha256(f"{key}/{count}".encode()).hexdigest()

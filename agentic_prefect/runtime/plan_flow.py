@@ -56,7 +56,7 @@ _NEW = RunRecord()
 KEPT_PLACES = 10_000
 """How many plans started within flows are counted at most."""
 _started: OrderedDict[str, int] = OrderedDict()
-"""How often each plan was started with the same inputs in one flow run."""
+"""How often each plan was started with the same inputs in one try of a flow run."""
 
 nesting: ContextVar[Nesting | None] = ContextVar("agentic_prefect_nesting", default=None)
 """Set around the run of a sub-plan."""
@@ -209,7 +209,9 @@ def _lineage_within(plan: Plan, inputs: Mapping[str, Any]) -> str:
         return ""
     content = json.dumps([plan.name, to_jsonable_python(inputs, fallback=str)], sort_keys=True)
     place = f"{context.flow_run.id}/{hashlib.sha256(content.encode()).hexdigest()[:16]}"
-    number = _started[place] = _started.get(place, 0) + 1
+    # A retry in the same process counts anew: its first start is the first one again.
+    counted = f"{place}/{context.flow_run.run_count}"
+    number = _started[counted] = _started.get(counted, 0) + 1
     while len(_started) > KEPT_PLACES:
         _started.popitem(last=False)
     return f"{place}/{number}"

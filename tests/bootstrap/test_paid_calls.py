@@ -136,6 +136,10 @@ async def test_a_kept_call_that_cannot_be_read_is_paid_again(openai_env: Scripte
 
 
 async def test_a_flow_that_is_retried_goes_on_with_the_plan_inside_of_it(openai_env: ScriptedServer) -> None:
+
+
+@pytest.mark.parametrize("run", [run_plan, run_plan_here])
+async def test_a_flow_that_is_retried_goes_on_with_the_plan_inside_of_it(openai_env: ScriptedServer, run: Any) -> None:
     """The first time nothing can have been kept, and nothing is looked for; the second time what was kept is found."""
     # U-05
     openai_env.on("Second.", Fault.status(400), Reply.text("two"))
@@ -147,7 +151,7 @@ async def test_a_flow_that_is_retried_goes_on_with_the_plan_inside_of_it(openai_
 
     @flow(retries=1, retry_delay_seconds=0)
     async def own() -> PlanResult:
-        result = await run_plan_here(plan)
+        result: PlanResult = await run(plan)
         if not result.successful:
             raise ValueError(result.reason)
         return result
