@@ -26,6 +26,7 @@ from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.ports import TaskKind, Work
 from agentic_prefect.runtime.agent_task import execute, install_log_filter
+from agentic_prefect.runtime.paid_calls import StoredCalls
 from agentic_prefect.runtime.services import RunInfo, Services, current_services
 from agentic_prefect.runtime.work import Place, job_for
 
@@ -102,6 +103,7 @@ class AgentFunction(Generic[P, OutputT]):
         start = StartNode(self.task.id, self.task.id, None, Scope(given, {}), ())
         job = job_for(start, blueprint, services, kinds, Place(run_id, lineage, None, dispatcher.notify))
         job.key = _key_of_call(flow_run, job.key)
+        job.paid = StoredCalls(job.key, look=not job.is_new)
         after = [UUID(result.run_id) for result in upstream if result.run_id in _known]
         result, _ = await execute(job, label=self.task.id, after=after, tags=self.task.tags)
         results[self.task.id] = result
