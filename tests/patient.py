@@ -20,6 +20,11 @@ def post(url: str, **options: Any) -> httpx.Response:
     return _answered(lambda: httpx.post(url, timeout=PATIENCE_S, **options))
 
 
+def patch(url: str, **options: Any) -> httpx.Response:
+    """As `httpx.patch`."""
+    return _answered(lambda: httpx.patch(url, timeout=PATIENCE_S, **options))
+
+
 def until(look: Callable[[], Any]) -> Any:
     """What `look` gives once it gives something."""
     deadline = time.monotonic() + UNTIL_S

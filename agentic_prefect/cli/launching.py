@@ -7,7 +7,7 @@ from typing import Any
 
 from agentic_prefect.blocks.plan_store import save_plan
 from agentic_prefect.bootstrap.keeping import plan_to_keep
-from agentic_prefect.cli.run_input import budget_of, given_inputs
+from agentic_prefect.cli.run_input import budget_of, given_inputs, job_variables_of
 from agentic_prefect.cli.server import ask_server, has_server, require_server
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.timing_flags import TimingFlags
@@ -44,7 +44,9 @@ class Request:
     note: str
     timing: TimingFlags
     pool: str
+    queue: str
     working_dir: str
+    job_variables: tuple[str, ...]
     concurrency: int | None
     collision: Collision
 
@@ -57,7 +59,13 @@ def launch(request: Request) -> None:
     """
     if request.name and not re.fullmatch(NAME, request.name):
         raise UsageError(f"The name {request.name!r} will not do. Use letters, digits, blanks and . _ -, at most 100.")
+    if request.collision != "enqueue" and not request.concurrency:
+        raise UsageError(
+            f"`--collision {request.collision}` says what becomes of runs beyond a limit, and none is given. Add "
+            f"`--concurrency 1`."
+        )
     plan, budget = plan_to_keep(request.plan), budget_of(request.budget)
+    job_variables = job_variables_of(request.job_variables, request.working_dir)
     timings = timings_of(request.timing, plan)
     require_lasting_server()
     stored, is_new = save_plan(plan, note=request.note)
@@ -67,12 +75,13 @@ def launch(request: Request) -> None:
         name=request.name or plan.name,
         timings=timings,
         pool=request.pool,
+        queue=request.queue,
         concurrency=request.concurrency,
         collision=request.collision,
         tags=request.tags,
         model=request.model,
         budget=budget,
-        working_dir=request.working_dir,
+        job_variables=job_variables,
     )
     made = ask_server(deploy(wish))
     # A run whose machine is gone would stay Running for ever: nobody is left to say otherwise.

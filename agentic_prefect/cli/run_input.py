@@ -1,5 +1,6 @@
 """From the options of a run to values: inputs, budget, where the events go."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -81,6 +82,30 @@ def budget_of(limits: Sequence[str]) -> Budget | None:
             f"The limit {f'{name}={given[name]}'!r} will not do: {first['msg'].lower()}. "
             f"Write a number above 0, such as `--budget {name}={'0.50' if name == 'usd' else '1000'}`."
         ) from error
+
+
+def job_variables_of(pairs: Sequence[str], working_dir: str) -> dict[str, Any]:
+    """The job variables that `image=agents:2` and `env={"A": "1"}` make; a value that is JSON is read as that.
+
+    Args:
+        pairs: `KEY=VALUE`.
+        working_dir: The one of that name, which has an option of its own; empty is none.
+
+    Raises:
+        UsageError: A pair has no value.
+    """
+    found: dict[str, Any] = {"working_dir": working_dir} if working_dir else {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(
+                f"The job variable {pair!r} has no value. Write KEY=VALUE, such as `--job-variable image=agents:2`."
+            )
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
 
 
 def policy_of(given: Sequence[str], model: str | None = None) -> PolicyFields:

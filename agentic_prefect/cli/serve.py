@@ -18,7 +18,8 @@ def serve(
 ) -> ExitCode:
     """Deploy plans and run a worker for them in this terminal. For a quick start; Ctrl-C stops it.
 
-    The worker's runs inherit the environment of this command, keys included. Schedules that the deployments have stay.
+    The worker's runs inherit the environment of this command, keys included. What the deployments have beside their
+    plans stays: schedules, budget, model, tags, job variables, the limit of runs at once.
 
     Args:
         plans: Folders with plans, and plans' files or names.

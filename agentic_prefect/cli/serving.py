@@ -51,11 +51,11 @@ def serve(references: Sequence[str], *, pool: str, limit: int | None, stay: bool
 
 
 def deploy_all(plans: Sequence[Plan], *, pool: str) -> Sequence[Deployed]:
-    """Save and deploy plans as they are, each under its name; schedules that there are stay."""
+    """Save and deploy plans, each under its name; what its deployment has beside the plan stays."""
     done: list[Deployed] = []
     for plan in plans:
         stored, _ = save_plan(plan)
-        done.append(ask_server(deploy(Wish(plan=plan, stored=stored, name=plan.name, pool=pool, keep_schedules=True))))
+        done.append(ask_server(deploy(Wish(plan=plan, stored=stored, name=plan.name, pool=pool, as_it_is=True))))
     ask_server(install_zombies_unless_there())
     return done
 

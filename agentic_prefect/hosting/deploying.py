@@ -1,8 +1,8 @@
 """A plan as a deployment of its own, with a form that fits it."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from pydantic import ValidationError
 
 from agentic_prefect.blocks.stored_plan import StoredPlan
 from agentic_prefect.errors import PlanInvalid
@@ -45,18 +46,20 @@ class Wish:
     name: str
     timings: Sequence[Timing] = ()
     pool: str = POOL
+    queue: str = ""
+    """The work queue of the pool; empty leaves it as it is, or the pool's default where the pool is another one."""
     concurrency: int | None = None
-    """At most this many runs at once; `None` is no limit."""
+    """At most this many runs at once; 0 is no limit, `None` leaves it as it is."""
     collision: Collision = "enqueue"
     """What becomes of a run beyond that: it waits, or it is cancelled."""
     tags: tuple[str, ...] = ()
     model: str = ""
     budget: Budget | None = None
     """Of each run, in place of the plan's own."""
-    keep_schedules: bool = False
-    """Whether the schedules that there are stay, whoever made them; there are no `timings` then."""
-    working_dir: str = ""
-    """Where the runs' processes are; empty leaves it to the worker."""
+    job_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the pool's workers are told of the runs' processes; each goes before the one of its name that is there."""
+    as_it_is: bool = False
+    """Whether the schedules, parameters and tags that the deployment has stay, whoever gave them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class Deployed:
 async def deploy(wish: Wish) -> Deployed:
     """Make the deployment, or bring it up to date; the same again changes nothing.
 
-    Schedules that were added by other ways than `deploy` stay, and one that somebody paused stays paused.
+    Schedules that were added by other ways than `deploy` stay, and one that somebody paused stays paused. So do job
+    variables, the work queue and the limit of runs at once, unless others are wished for.
 
     Raises:
         PlanInvalid: There is no such work pool.
@@ -91,8 +95,8 @@ async def deploy(wish: Wish) -> Deployed:
             before = await client.read_deployment_by_name(f"{FLOW}/{wish.name}")
         except ObjectNotFound:
             before = None
-        timings = [*_paused_where_they_were(wish.timings, before), *_others(before, all_of_them=wish.keep_schedules)]
-        deployment_id = await _write(client, wish, timings)
+        timings = [*_paused_where_they_were(wish.timings, before), *_others(before, all_of_them=wish.as_it_is)]
+        deployment_id = await _write(client, wish, timings, before)
     slugs = {each.slug for each in timings}
     gone = tuple(sorted({each.slug or str(each.id) for each in before.schedules} - slugs)) if before else ()
     page = ui_url(f"deployments/deployment/{deployment_id}")
@@ -101,7 +105,7 @@ async def deploy(wish: Wish) -> Deployed:
         name=f"{FLOW}/{wish.name}",
         is_new=before is None,
         page=page,
-        form=_form_link(page, wish),
+        form=_form_link(page, parameters_of(wish, before)),
         removed=gone,
         made_pool=made_pool,
     )
@@ -116,37 +120,63 @@ async def pool_of(name: str) -> str | None:
             return None
 
 
-async def _write(client: PrefectClient, wish: Wish, timings: Sequence[Timing]) -> str:
-    strategy = ConcurrencyLimitStrategy(wish.collision.replace("-", "_").upper())
+async def _write(
+    client: PrefectClient, wish: Wish, timings: Sequence[Timing], before: DeploymentResponse | None
+) -> str:
+    parameters = parameters_of(wish, before)
     about = f"Runs {wish.stored.reference}, content {wish.stored.plan_hash[:12]}."
+    concurrency, options = _limit_of(wish, before)
     found: Any = await client.create_deployment(
         flow_id=await client.create_flow_from_name(FLOW),
         name=wish.name,
         version=str(wish.stored.plan_version),
         entrypoint=ENTRYPOINT,
         work_pool_name=wish.pool,
-        job_variables={"working_dir": wish.working_dir} if wish.working_dir else {},
-        parameters=parameters_of(wish),
+        work_queue_name=_queue_of(wish, before),
+        job_variables={**(before.job_variables if before else {}), **wish.job_variables},
+        parameters=parameters,
         parameter_openapi_schema=plan_form(wish.plan),
         enforce_parameter_schema=True,
-        description=plan_page(_as_it_runs(wish), told=about),
-        tags=sorted({TAG, *wish.tags}),
+        description=plan_page(_as_it_runs(wish.plan, parameters), told=about),
+        tags=sorted({TAG, *wish.tags, *(before.tags if before and wish.as_it_is else ())}),
         schedules=[each.as_wanted() for each in timings],
-        concurrency_limit=wish.concurrency,
-        concurrency_options=ConcurrencyOptions(collision_strategy=strategy) if wish.concurrency else None,
+        concurrency_limit=concurrency,
+        concurrency_options=options,
     )
     return str(found)
 
 
-def parameters_of(wish: Wish) -> dict[str, Any]:
+def parameters_of(wish: Wish, before: DeploymentResponse | None) -> dict[str, Any]:
     """What each run is given unless its form says otherwise."""
+    kept = before.parameters if before and wish.as_it_is else {}
     model = {"model": wish.model} if wish.model else {}
     budget = {"budget": wish.budget.model_dump(exclude_none=True)} if wish.budget else {}
-    return {"plan": wish.stored.reference, "inputs": input_defaults(wish.plan), **model, **budget}
+    return {**kept, "plan": wish.stored.reference, "inputs": input_defaults(wish.plan), **model, **budget}
 
 
-def _as_it_runs(wish: Wish) -> Plan:
-    return wish.plan.model_copy(update={"budget": wish.budget}) if wish.budget else wish.plan
+def _limit_of(wish: Wish, before: DeploymentResponse | None) -> tuple[int | None, ConcurrencyOptions | None]:
+    """How many runs at once, and what becomes of those beyond."""
+    if wish.concurrency is None and before is not None:
+        limit = before.global_concurrency_limit
+        return limit.limit if limit else None, before.concurrency_options
+    if not wish.concurrency:
+        return None, None
+    strategy = ConcurrencyLimitStrategy(wish.collision.replace("-", "_").upper())
+    return wish.concurrency, ConcurrencyOptions(collision_strategy=strategy)
+
+
+def _queue_of(wish: Wish, before: DeploymentResponse | None) -> str | None:
+    there = before.work_queue_name if before and before.work_pool_name == wish.pool else None
+    return wish.queue or there
+
+
+def _as_it_runs(plan: Plan, parameters: Mapping[str, Any]) -> Plan:
+    """The plan with the budget of its runs. One that will not do is told by the first of them."""
+    given = parameters.get("budget")
+    try:
+        return plan.model_copy(update={"budget": Budget.model_validate(given)}) if given else plan
+    except ValidationError:
+        return plan
 
 
 async def _require_pool(client: PrefectClient, name: str) -> bool:
@@ -187,8 +217,8 @@ def _others(before: DeploymentResponse | None, *, all_of_them: bool) -> list[Tim
     return kept
 
 
-def _form_link(page: str | None, wish: Wish) -> str | None:
+def _form_link(page: str | None, parameters: Mapping[str, Any]) -> str | None:
     if page is None:
         return None
-    link = f"{page}/run?parameters={quote(json.dumps(parameters_of(wish), ensure_ascii=False))}"
+    link = f"{page}/run?parameters={quote(json.dumps(parameters, ensure_ascii=False))}"
     return link if len(link) <= MAX_LINK_CHARS else f"{page}/run"

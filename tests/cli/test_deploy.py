@@ -126,6 +126,40 @@ def test_deploying_again_changes_nothing_and_an_edit_is_a_version(
     ]
 
 
+def test_what_was_set_elsewhere_stays_when_the_plan_is_deployed_again(
+    file: Path, name: str, cli: Command, prefect_server: str
+) -> None:
+    """Job variables, work queue and limit are those of the UI or the API until `deploy` asks for others."""
+    cli("deploy", file)
+    made = _deployment(prefect_server, name)
+    proxy = {"env": {"HTTP_PROXY": "http://proxy:3128"}}
+    changes = {"job_variables": proxy, "work_queue_name": f"high-{name}", "concurrency_limit": 3}
+    url = f"{prefect_server}/deployments/{made['id']}"
+    patient.patch(url, json={"work_pool_name": "agentic", **changes}).raise_for_status()
+    again = cli("deploy", file)
+
+    assert again.code == 0, again.err
+    assert _surroundings(prefect_server, name) == (proxy, f"high-{name}", 3)
+
+
+def test_job_variables_work_queue_and_limit_are_what_was_asked_for_last(
+    file: Path, name: str, cli: Command, prefect_server: str
+) -> None:
+    """A variable takes the place of the one of its name, a value is JSON or text, and 0 lifts the limit."""
+    urgent = f"urgent-{name}"
+    first = cli(
+        "deploy", file, "--work-queue", urgent, "--concurrency", "2", "--working-dir", "/srv",
+        "--job-variable", 'env={"A": "1"}', "--job-variable", "stream_output=false", "--job-variable", "label=x=y",
+    )  # fmt: skip
+    made = _surroundings(prefect_server, name)
+    second = cli("deploy", file, "--concurrency", "0", "--job-variable", 'env={"B": "2"}')
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    others = {"working_dir": "/srv", "stream_output": False, "label": "x=y"}
+    assert made == ({**others, "env": {"A": "1"}}, urgent, 2)
+    assert _surroundings(prefect_server, name) == ({**others, "env": {"B": "2"}}, urgent, None)
+
+
 def test_schedules_are_listed_paused_resumed_and_removed(file: Path, name: str, cli: Command) -> None:
     """Two recurring runs of one plan have inputs of their own, and each is switched by itself."""
     # CT-09
@@ -199,12 +233,14 @@ def test_a_version_that_is_deployed_cannot_be_deleted(file: Path, name: str, cli
         (("--schedule-input", "items=2"), "needs a schedule"),
         (("--work-pool", "no-such-pool"), "There is no work pool 'no-such-pool'."),
         (("--name", "a/b"), "'a/b' will not do"),
+        (("--collision", "cancel-new"), "Add `--concurrency 1`"),
+        (("--job-variable", "image"), "The job variable 'image' has no value. Write KEY=VALUE"),
     ],
 )
 def test_what_is_wrong_is_told_and_nothing_is_deployed(
     arguments: tuple[str, ...], message: str, file: Path, name: str, cli: Command, prefect_server: str
 ) -> None:
-    """A wrong schedule, input, pool or name."""
+    """A wrong schedule, input, pool or name, a job variable without a value, a strategy without a limit."""
     done = cli("deploy", file, *arguments)
 
     assert done.code == 2
@@ -245,6 +281,13 @@ def _deployment(api_url: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = patient.get(f"{api_url}/deployments/name/run-plan/{name}").json()
     found["schedules"] = sorted(found["schedules"], key=lambda each: each["slug"])
     return found
+
+
+def _surroundings(api_url: str, name: str) -> tuple[dict[str, Any], str, int | None]:
+    """Job variables, work queue, and how many runs there may be at once."""
+    found = _deployment(api_url, name)
+    limit = found["global_concurrency_limit"]
+    return found["job_variables"], found["work_queue_name"], limit["limit"] if limit else None
 
 
 def _run(api_url: str, deployment: str, parameters: dict[str, Any], **fields: Any) -> httpx.Response:

@@ -150,6 +150,45 @@ def test_a_plan_that_is_deployed_elsewhere_stays_there(
     assert f"is deployed to the work pool '{pool}' already" in done.err
 
 
+def test_serving_a_deployed_plan_leaves_the_rest_of_its_deployment_as_it_is(
+    plans: Path, name: str, cli: Command, prefect_server: str
+) -> None:
+    """Budget, model, tags, working directory, limit, work queue and schedules stay; the plan's new version runs."""
+    pool = f"pool-{uuid.uuid4().hex[:8]}"
+    patient.post(f"{prefect_server}/work_pools/", json={"name": pool, "type": "process"}).raise_for_status()
+    deployed = cli(
+        "deploy", plans / "tick.yaml", "--work-pool", pool, "--budget", "usd=0.5", "--model", "local/foo",
+        "--tag", "prod", "--working-dir", "/srv/plans", "--concurrency", "1", "--collision", "cancel-new",
+        "--interval", "1d",
+    )  # fmt: skip
+    before = _brief(prefect_server, name)
+    (plans / "tick.yaml").write_text((plans / "tick.yaml").read_text().replace("Look at", "Look well at"))
+    served = cli("serve", plans, "--no-stay", "--work-pool", pool)
+
+    assert (deployed.code, served.code) == (0, 0), deployed.err + served.err
+    assert before == {
+        "parameters": {"plan": f"{name}@1", "inputs": {"topic": "tea"}, "budget": {"usd": 0.5}, "model": "local/foo"},
+        "tags": ["agentic", "prod"],
+        "job_variables": {"working_dir": "/srv/plans"},
+        "limit": 1,
+        "concurrency_options": {"collision_strategy": "CANCEL_NEW", "grace_period_seconds": None},
+        "schedules": ["deploy-1"],
+        "budget_in_description": True,
+    }
+    assert _brief(prefect_server, name) == {**before, "parameters": {**before["parameters"], "plan": f"{name}@2"}}
+
+
+def _brief(api_url: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = patient.get(f"{api_url}/deployments/name/run-plan/{name}").json()
+    return {
+        **{key: found[key] for key in ("parameters", "job_variables", "concurrency_options")},
+        "tags": sorted(found["tags"]),
+        "limit": found["global_concurrency_limit"] and found["global_concurrency_limit"]["limit"],
+        "schedules": [each["slug"] for each in found["schedules"]],
+        "budget_in_description": "Budget: usd 0.5." in found["description"],
+    }
+
+
 def _lines_until(stream: IO[str], words: str) -> list[str]:
     lines: list[str] = []
     for line in stream:
