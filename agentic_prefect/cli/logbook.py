@@ -8,6 +8,7 @@ from rich.table import Table
 from agentic_prefect.cli.launching import require_lasting_server
 from agentic_prefect.cli.server import ask_server
 from agentic_prefect.hosting.runs import Kind, KnownRun, cancel, runs, show
+from agentic_prefect.plans.names import telling_chars
 from agentic_prefect.reports.wording import duration, one_line
 
 
@@ -33,11 +34,14 @@ def call_off(reference: str) -> str:
 def table(found: Sequence[KnownRun]) -> Table:
     """The runs, a row each."""
     page = Table("Run", "Name", "Deployment", "State", "When", "Took", "Started by", box=None, pad_edge=False)
+    length = telling_chars(each.id for each in found)
     for each in found:
         at = each.started_at or each.expected_at
         took = duration(each.elapsed_s) if each.started_at else ""
         when = f"{at:%d %b %H:%M}" if at else ""
-        page.add_row(each.id[:8], one_line(each.name, 40), each.deployment, each.state, when, took, each.started_by)
+        page.add_row(
+            each.id[:length], one_line(each.name, 40), each.deployment, each.state, when, took, each.started_by
+        )
     return page
 
 

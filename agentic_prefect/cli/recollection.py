@@ -19,7 +19,7 @@ from agentic_prefect.models.history import (
     TaskEntry,
 )
 from agentic_prefect.models.status import PlanStatus
-from agentic_prefect.plans.names import did_you_mean
+from agentic_prefect.plans.names import did_you_mean, telling_chars
 from agentic_prefect.plans.spans import span
 from agentic_prefect.reports.patterns import patterns
 from agentic_prefect.reports.wording import cost, duration, number, one_line
@@ -69,7 +69,8 @@ def look_up(reference: str) -> Remembered:
     every = [exact] if exact else store.find(RunEntry, HistoryQuery(rehearsals=True))
     found = [run for run in every if wanted and run.id.startswith(wanted)]
     if len(found) != 1:
-        listed = ", ".join(f"{run.id[:8]} ({run.plan}, {run.status})" for run in (found or every)[:5])
+        length = telling_chars(run.id for run in (found or every))
+        listed = ", ".join(f"{run.id[:length]} ({run.plan}, {run.status})" for run in (found or every)[:5])
         what = f"{len(found)} recorded runs begin with" if found else "No recorded run begins with"
         raise UsageError(f"{what} {reference!r}. The latest: {listed or 'none'}. See `agentic-prefect history list`.")
     query = HistoryQuery(run_id=found[0].id, rehearsals=True)
@@ -112,9 +113,10 @@ def counts_table(by: str, found: Mapping[str, int]) -> RenderableType:
 def runs_table(found: Sequence[RunEntry]) -> RenderableType:
     """The runs, a row each."""
     page = Table("Run", "Plan", "Began", "Status", "Time", "Calls", "Cost", "Reason", box=None, pad_edge=False)
+    length = telling_chars(run.id for run in found)
     for run in found:
         page.add_row(
-            run.id[:8],
+            run.id[:length],
             run.plan,
             f"{run.at:%d %b %H:%M}",
             str(run.status).replace("_", " "),

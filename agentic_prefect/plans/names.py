@@ -6,6 +6,9 @@ from difflib import get_close_matches
 MOST_CANDIDATES = 200
 """Comparing is slow; with more names than this only those of a like beginning or length are compared."""
 
+SHORTEST_ID = 8
+"""Characters of an id that are shown even where fewer would do."""
+
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was probably meant to be; `None` when none is close."""
@@ -31,6 +34,14 @@ def listing(names: Iterable[str], *, most: int = 10) -> str:
         return "none"
     rest = len(every) - most
     return ", ".join(every[:most]) + (f", … ({rest} more)" if rest > 0 else "")
+
+
+def telling_chars(ids: Iterable[str]) -> int:
+    """How many first characters tell these ids apart; at least 8. Those made one after the other share many."""
+    every, length = {*ids}, SHORTEST_ID
+    while len({each[:length] for each in every}) < len(every):
+        length += 1
+    return length
 
 
 def _folded(name: str) -> str:

@@ -110,6 +110,20 @@ def test_a_list_is_readable(cli: Command, filled: SqlHistory) -> None:
     assert "no way" in out
 
 
+def test_ids_are_as_long_as_tells_them_apart(cli: Command, store: SqlHistory) -> None:
+    """Runs that a schedule made have ids that begin alike; what is listed finds one of them."""
+    ids = ["01a22266-8c3d-7b12-8000-000000000001", "01a22266-8c3d-7c12-8000-000000000002"]
+    store.register(*(a_run(id=each, at=NOW, updated_at=NOW) for each in ids))
+    listed = [line.split()[0] for line in cli("history", "list").out.splitlines()[1:]]
+    several = cli("history", "show", "01a22266")
+    one = cli("history", "show", "01a22266-8c3d-7b", "-f", "json")
+
+    assert sorted(listed) == ["01a22266-8c3d-7b", "01a22266-8c3d-7c"]
+    assert "2 recorded runs begin with '01a22266'." in several.err
+    assert all(f"{each[:16]} (trip, completed)" in several.err for each in ids)
+    assert json.loads(one.out)["run"]["id"] == ids[0]
+
+
 def test_a_run_is_shown(cli: Command, filled: SqlHistory) -> None:
     """By the beginning of its id: its tasks and its failures, with what was done about them."""
     done = cli("history", "show", "aaaa")

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from agentic_prefect.plans.names import did_you_mean, listing, nearest
+from agentic_prefect.plans.names import did_you_mean, listing, nearest, telling_chars
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,21 @@ def test_many_names_do_not_cost_much() -> None:
 
     assert all(found)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([], 8),
+        (["01a22266-8c3d-7b12"], 8),
+        (["01a22266-8c3d-7b12", "01a22266-8c3d-7b12"], 8),
+        (["3f2a91c0-0000", "4f2a91c0-0000"], 8),
+        (["01a22266-8c3d-7b12", "11a22266-8c3d-7b12", "01a22266-8c3d-7c12"], 16),
+    ],
+)
+def test_as_much_of_an_id_as_tells_it_from_the_others(ids: list[str], expected: int) -> None:
+    """Never fewer than 8 characters; none of those listed begins as another."""
+    assert telling_chars(ids) == expected
 
 
 def test_listing() -> None:
