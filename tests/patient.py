@@ -25,6 +25,11 @@ def patch(url: str, **options: Any) -> httpx.Response:
     return _answered(lambda: httpx.patch(url, timeout=PATIENCE_S, **options))
 
 
+def delete(url: str, **options: Any) -> httpx.Response:
+    """As `httpx.delete`."""
+    return _answered(lambda: httpx.delete(url, timeout=PATIENCE_S, **options))
+
+
 def until(look: Callable[[], Any]) -> Any:
     """What `look` gives once it gives something."""
     deadline = time.monotonic() + UNTIL_S

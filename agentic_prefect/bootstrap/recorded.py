@@ -1,12 +1,13 @@
 """Runs that have been: what the server keeps about them, and how another one goes on from there."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
@@ -23,16 +24,20 @@ from agentic_prefect.plans.given_policy import given_policy
 from agentic_prefect.plans.graph import build_graph
 from agentic_prefect.plans.lineage import require_point
 from agentic_prefect.plans.load import load_plan
+from agentic_prefect.plans.names import telling_chars
 from agentic_prefect.plans.problems import PlanProblems
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.plan_flow import PLAN_FLOWS
 from agentic_prefect.settings import Process
 from agentic_prefect.stored_plans import plan_given
 
-MOST_LOOKED_AT: Final = 200
-"""How many of the latest runs are looked through for the beginning of an id or a name."""
+MOST_LOOKED_AT: Final = 10_000
+"""How many of the latest runs are looked through for the beginning of an id."""
+PAGE: Final = 200
+"""The most that the server gives at once."""
 MOST_IN_A_ROW: Final = 100
 """How many runs that each went on from the one before are followed."""
+_ID_START: Final = re.compile(r"[0-9a-f]{1,8}|[0-9a-f]{8}-[0-9a-f-]{0,27}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +174,43 @@ async def _look_up(reference: str) -> FlowRun:
 
 
 async def _search(wanted: str) -> FlowRun:
+    """The one run whose id begins so, or of that name; one that is planned only where nothing else fits."""
     async with get_client() as client:
-        runs = await client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=list(PLAN_FLOWS))),
-            sort=FlowRunSort.START_TIME_DESC,
-            limit=MOST_LOOKED_AT,
-        )
-    found = [run for run in runs if wanted and str(run.id).startswith(wanted.lower())]
-    found = found or [run for run in runs if run.name == wanted]
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(f"{str(run.id)[:8]} ({run.name}, {_state_of(run)})" for run in (found or runs)[:10])
-    if not listed:
+        found = await _fitting(client, wanted, planned=False) or await _fitting(client, wanted, planned=True)
+        if len(found) == 1:
+            return found[0]
+        shown = found or await _page(client, planned=False) or await _page(client, planned=True)
+    if not shown:
         raise PlanInvalid(f"There is no run {wanted!r}; this Prefect server has no run of a plan yet.")
+    length = telling_chars(str(run.id) for run in shown)
+    listed = ", ".join(f"{str(run.id)[:length]} ({run.name}, {_state_of(run)})" for run in shown[:10])
     what = f"{len(found)} runs are called" if found else "No run is called"
     raise PlanInvalid(f"{what} {wanted!r}. Give an id, or its beginning. The latest runs: {listed}.")
+
+
+async def _fitting(client: PrefectClient, wanted: str, *, planned: bool) -> list[FlowRun]:
+    """The runs whose id begins so; the server finds names, and no beginnings of ids. Without any, those of the name."""
+    found: list[FlowRun] = []
+    if _ID_START.fullmatch(wanted.lower()):
+        for offset in range(0, MOST_LOOKED_AT, PAGE):
+            page = await _page(client, planned=planned, offset=offset)
+            found += [run for run in page if str(run.id).startswith(wanted.lower())]
+            if len(page) < PAGE:
+                break
+    return found or (await _page(client, planned=planned, name=wanted) if wanted else [])
+
+
+async def _page(client: PrefectClient, *, planned: bool, name: str = "", offset: int = 0) -> list[FlowRun]:
+    """Runs of plans, the latest first, with or without those that are planned."""
+    state = None if planned else {"type": {"not_any_": [StateType.SCHEDULED]}}
+    conditions = {"state": state, "name": {"any_": [name]} if name else None}
+    return await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=list(PLAN_FLOWS))),
+        flow_run_filter=FlowRunFilter.model_validate(conditions),
+        sort=FlowRunSort.START_TIME_DESC,
+        limit=PAGE,
+        offset=offset,
+    )
 
 
 async def _record_of(run: FlowRun, left: int = MOST_IN_A_ROW) -> RunRecord:

@@ -105,6 +105,28 @@ def test_runs_are_listed_shown_and_cancelled(plans: Path, name: str, cli: Comman
     ]
 
 
+def test_a_run_is_found_beside_hundreds_that_are_planned(
+    plans: Path, name: str, cli: Command, prefect_server: str
+) -> None:
+    """By the beginning of its id and by its name; planned ones are found where nothing else fits."""
+    cli("deploy", plans / "tick.yaml")
+    deployment = f"{prefect_server}/deployments/{_id_of(prefect_server, name)}"
+    done = _made(deployment, name=f"done-{name}", state={"type": "COMPLETED"})
+    later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2040-01-01T00:00:00Z"}}
+    planned = [_made(deployment, name=f"planned-{name}", state=later) for _ in range(200)]
+    # Runs that other tests made in the same moment begin alike.
+    found = [cli("runs", "show", reference, "-f", "json") for reference in (done[:24], f"done-{name}", planned[0][:24])]
+    several = cli("runs", "show", f"planned-{name}")
+    listed = cli("runs", "list", name, "--latest", "200").out.splitlines()[1:]
+    patient.delete(deployment).raise_for_status()
+
+    assert [json.loads(each.out)["id"] for each in found] == [done, done, planned[0]]
+    assert f"200 runs are called 'planned-{name}'" in several.err
+    shown = {line.split()[0] for line in listed}
+    assert len(shown) == 200
+    assert all(sum(run.startswith(each) for run in (done, *planned)) == 1 for each in shown)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -176,6 +198,17 @@ def test_serving_a_deployed_plan_leaves_the_rest_of_its_deployment_as_it_is(
         "budget_in_description": True,
     }
     assert _brief(prefect_server, name) == {**before, "parameters": {**before["parameters"], "plan": f"{name}@2"}}
+
+
+def _id_of(api_url: str, name: str) -> str:
+    return str(patient.get(f"{api_url}/deployments/name/run-plan/{name}").json()["id"])
+
+
+def _made(deployment: str, **fields: Any) -> str:
+    """A new run of a deployment."""
+    answer = patient.post(f"{deployment}/create_flow_run", json=fields)
+    answer.raise_for_status()
+    return str(answer.json()["id"])
 
 
 def _brief(api_url: str, name: str) -> dict[str, Any]:
