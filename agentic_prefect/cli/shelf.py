@@ -2,22 +2,19 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import Any
 
-from prefect.client.orchestration import get_client
 from rich.table import Table
 
 from agentic_prefect.blocks.plan_store import delete_stored, is_there, read_stored, save_plan, stored_versions
 from agentic_prefect.blocks.stored_plan import StoredPlan
 from agentic_prefect.bootstrap.keeping import plan_to_keep
-from agentic_prefect.cli.server import require_server
+from agentic_prefect.cli.server import ask_server, require_server
 from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.hosting.schedules import users_of
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.plans.load import dump_plan
 from agentic_prefect.reports.wording import one_line
 from agentic_prefect.stored_plans import STORED, find_given, plan_folders, stored_plans
-
-MOST_DEPLOYMENTS = 200
 
 
 class Listed(Frozen):
@@ -113,17 +110,9 @@ def forget(reference: str, *, all_versions: bool) -> str:
 
 
 def _require_unused(name: str, doomed: Sequence[StoredPlan]) -> None:
-    references = {each.reference for each in doomed}
-    with get_client(sync_client=True) as client:
-        deployments: Any = client.read_deployments(limit=MOST_DEPLOYMENTS)
-    users: list[str] = sorted(each.name for each in deployments if _plan_of(each) in references)
+    users = ask_server(users_of({each.reference for each in doomed}))
     if users:
         raise UsageError(
             f"{name!r} cannot be deleted: the deployments {', '.join(users)} run it. Deploy another version there, or "
             f"delete them first (`prefect deployment delete run-plan/{users[0]}`)."
         )
-
-
-def _plan_of(deployment: Any) -> str:
-    parameters: dict[str, Any] = deployment.parameters or {}
-    return str(parameters.get("plan") or "")

@@ -1,7 +1,7 @@
 """The schedules of deployments: listed, added, paused, resumed, removed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import DeploymentSchedule, StateType
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from agentic_prefect.errors import PlanInvalid
@@ -30,7 +30,7 @@ from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.stored_plans import plan_given
 
 MOST: Final = 200
-"""Deployments that are looked at."""
+"""So many deployments or runs are asked for at once, the most that the server gives."""
 
 
 class Scheduled(Frozen):
@@ -125,10 +125,26 @@ async def plan_of(deployment: str) -> Plan | None:
     return (await asyncio.to_thread(plan_given, reference)).plan
 
 
+async def users_of(references: Collection[str]) -> list[str]:
+    """The deployments that run one of these versions of plans, such as `news@2`, by name."""
+    async with get_client() as client:
+        found = await _deployments(client)
+    return sorted(each.name for each in found if (each.parameters or {}).get("plan") in references)
+
+
 async def _deployments(client: PrefectClient) -> list[DeploymentResponse]:
-    found: list[DeploymentResponse] = await client.read_deployments(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW])), limit=MOST
-    )
+    """All deployments of plans."""
+    found: list[DeploymentResponse] = []
+    while len(found) % MOST == 0:
+        page: list[DeploymentResponse] = await client.read_deployments(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW])),
+            sort=DeploymentSort.NAME_ASC,
+            limit=MOST,
+            offset=len(found),
+        )
+        if not page:
+            break
+        found += page
     return found
 
 

@@ -216,10 +216,17 @@ def test_runs_that_are_late_do_as_the_strategy_says(
     assert [_state(prefect_server, run) for run in runs] == ["Pending", state]
 
 
-def test_a_version_that_is_deployed_cannot_be_deleted(file: Path, name: str, cli: Command) -> None:
-    """The message names the deployment that runs it."""
+def test_a_version_that_is_deployed_cannot_be_deleted(file: Path, name: str, cli: Command, prefect_server: str) -> None:
+    """The message names the deployment that runs it, however many others there are."""
     cli("deploy", file)
+    flow = patient.get(f"{prefect_server}/deployments/name/run-plan/{name}").json()["flow_id"]
+    others = [
+        patient.post(f"{prefect_server}/deployments/", json={"name": f"0-{name}-{place}", "flow_id": flow}).json()["id"]
+        for place in range(200)
+    ]
     done = cli("plans", "delete", f"{name}@1")
+    for each in others:
+        patient.delete(f"{prefect_server}/deployments/{each}")
 
     assert done.code == 2
     assert f"the deployments {name} run it" in done.err
