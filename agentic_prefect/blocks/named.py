@@ -13,6 +13,7 @@ from prefect.settings import PREFECT_API_URL
 
 from agentic_prefect.blocks.agent_profile import AgentProfile
 from agentic_prefect.blocks.openai_connection import OpenAIConnection
+from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.errors import ConnectionLost
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.plan import Plan
@@ -50,6 +51,8 @@ def _load(kind: type[BlockT], name: str) -> BlockT | None:
         return cast("BlockT", cast(Any, kind).load(name, _sync=True))
     except ValueError:  # what Prefect says of a block that is not there
         return None
+    except httpx.HTTPStatusError as error:
+        raise refusal(error) from error
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
         raise ConnectionLost(

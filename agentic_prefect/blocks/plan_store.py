@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
+from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.blocks.stored_plan import StoredPlan
 from agentic_prefect.errors import ConnectionLost, PlanInvalid
 from agentic_prefect.models.plan import Plan
@@ -200,6 +201,8 @@ def _server() -> Generator[SyncPrefectClient]:
     try:
         with get_client(sync_client=True) as client:
             yield client
+    except httpx.HTTPStatusError as error:
+        raise refusal(error) from error
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
         raise ConnectionLost(

@@ -16,6 +16,7 @@ from prefect.settings import (
 )
 from rich.console import Console
 
+from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.bootstrap import RunOptions, check, default_model_name, require_places, run_plan
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.progress import ConsoleHandler, Progress
@@ -84,6 +85,8 @@ def run_to_the_end(
     with temporary_settings(run_settings()), asyncio.Runner() as runner:
         try:
             result = runner.run(_run(plan, inputs, options, progress, console))
+        except httpx.HTTPStatusError as error:
+            raise refusal(error) from error
         except httpx.TransportError as error:
             raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
         except RuntimeError as error:

@@ -12,6 +12,7 @@ from prefect.filesystems import LocalFileSystem, WritableFileSystem
 from prefect.results import get_default_result_storage
 from prefect.settings import PREFECT_API_URL, PREFECT_DEFAULT_RESULT_STORAGE_BLOCK, PREFECT_LOCAL_STORAGE_PATH
 
+from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.bootstrap import RunOptions, default_model_name
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.places import local_model_folder
@@ -85,8 +86,17 @@ def _server() -> Finding:
         return Finding(subject=subject, verdict="note", fact=fact, remedy="`agentic-prefect dev` starts one that stays")
     try:
         require_server()
+        with get_client(sync_client=True) as client:
+            client.read_global_concurrency_limits(limit=1, offset=0)  # whether it is well, a server tells everybody
     except ServerUnreachable as error:
         return Finding(subject=subject, verdict="bad", fact=str(error).rstrip("."), code=ExitCode.NO_CONNECTION)
+    except httpx.HTTPStatusError as error:
+        return Finding(
+            subject=subject, verdict="bad", fact=str(refusal(error)).rstrip("."), code=ExitCode.NO_CONNECTION
+        )
+    except httpx.HTTPError as error:
+        fact = f"answers at {url}, and then no more: {str(error) or type(error).__name__}"
+        return Finding(subject=subject, verdict="bad", fact=fact, code=ExitCode.NO_CONNECTION)
     return Finding(subject=subject, verdict="good", fact=f"answers at {url}")
 
 

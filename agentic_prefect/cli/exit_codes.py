@@ -12,5 +12,5 @@ class ExitCode(IntEnum):
     PARTIAL_FAILURE = 3
     FAILED = 4
     NO_CONNECTION = 5
-    """A key is missing, or a server or a model cannot be reached."""
+    """A key or a login is missing, or a server or a model cannot be reached."""
     CANCELLED = 130

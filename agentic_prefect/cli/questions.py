@@ -16,6 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.markdown import Markdown
 from rich.table import Table
 
+from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.cli.server import ServerUnreachable, require_server
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.interventions import inbox, keys
@@ -202,6 +203,7 @@ def _on_server(work: Any) -> Any:
 
     Raises:
         ServerUnreachable: It does not answer.
+        AgenticError: It wants a login, or does not do what it was asked.
     """
     try:
         require_server()
@@ -210,5 +212,7 @@ def _on_server(work: Any) -> Any:
         raise
     try:
         return asyncio.run(work)
+    except httpx.HTTPStatusError as error:
+        raise refusal(error) from error
     except httpx.TransportError as error:
         raise ServerUnreachable("the Prefect API", str(error) or type(error).__name__) from error

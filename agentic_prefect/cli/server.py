@@ -15,6 +15,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.errors import ConnectionLost
 
 EPHEMERAL_START_S: Final = 120
@@ -66,11 +67,14 @@ def ask_server(question: Coroutine[Any, Any, T]) -> T:
 
     Raises:
         ServerUnreachable: It does not answer.
+        AgenticError: It wants a login, or does not do what it was asked.
     """
     require_server()
     try:
         with temporary_settings(run_settings()):
             return asyncio.run(question)
+    except httpx.HTTPStatusError as error:
+        raise refusal(error) from error
     except httpx.TransportError as error:
         raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
 
