@@ -1,11 +1,9 @@
-"""Runs a plan in Prefect from the command line: the server looked at, Prefect's log kept aside, Ctrl-C heard."""
+"""Runs a plan in Prefect from the command line: the server looked at, Prefect's log kept aside, signals heard."""
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,9 +16,9 @@ from rich.console import Console
 
 from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.bootstrap import RunOptions, check, default_model_name, require_places, run_plan
-from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.progress import ConsoleHandler, Progress
 from agentic_prefect.cli.server import ServerUnreachable, require_server, run_settings
+from agentic_prefect.cli.signals import LoopThread, signals_stop
 from agentic_prefect.errors import ConnectionLost
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
@@ -77,41 +75,38 @@ def run_to_the_end(
 ) -> Generator[PlanResult]:
     """Run a plan; the body is given the result, and then everything that still runs in threads is waited for.
 
-    The first Ctrl-C ends the run and keeps what there is; the second ends the process at once, whatever it waits for.
+    The first Ctrl-C, SIGTERM or SIGHUP ends the run and keeps what there is; a Ctrl-C after that ends the process at
+    once, whatever it waits for.
 
     Raises:
         AgenticError: What kept the plan from running.
     """
-    with temporary_settings(run_settings()), asyncio.Runner() as runner:
-        try:
-            result = runner.run(_run(plan, inputs, options, progress, console))
-        except httpx.HTTPStatusError as error:
-            raise refusal(error) from error
-        except httpx.TransportError as error:
-            raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
-        except RuntimeError as error:
-            if "ephemeral" not in str(error):
-                raise
-            raise NoServerOfItsOwn(str(error)) from error
-        yield result
+    stop = StopSignal()
+    with temporary_settings(run_settings()):
+        thread = LoopThread()
+        # Signals are heard for as long as the loop is open: threads are waited for when it is closed.
+        with signals_stop(stop, thread.loop, progress, console), closing(thread):
+            try:
+                result = thread.run(_run(plan, inputs, options, progress, console, stop))
+            except httpx.HTTPStatusError as error:
+                raise refusal(error) from error
+            except httpx.TransportError as error:
+                raise ServerUnreachable(PREFECT_API_URL.value() or "", str(error) or type(error).__name__) from error
+            except RuntimeError as error:
+                if "ephemeral" not in str(error):
+                    raise
+                raise NoServerOfItsOwn(str(error)) from error
+            yield result
 
 
 async def _run(
-    plan: Plan, inputs: Mapping[str, Any], options: RunOptions, progress: Progress, console: Console
+    plan: Plan,
+    inputs: Mapping[str, Any],
+    options: RunOptions,
+    progress: Progress,
+    console: Console,
+    stop: StopSignal,
 ) -> PlanResult:
-    stop = StopSignal()
-
-    def interrupted() -> None:
-        if stop.reason:
-            progress.close()
-            console.print("Ended at once. What still ran in Prefect is left as it was.")
-            os._exit(ExitCode.CANCELLED)
-        console.print("Cancellation requested… Press Ctrl-C again to end at once.")
-        stop.request("Ctrl-C")
-
-    with suppress(NotImplementedError):  # on Windows; there Ctrl-C ends the process at once
-        # It stays for as long as the loop is open, so that it is heard while threads are waited for.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted)
     beside = [asyncio.create_task(progress.keep_going())]
     if options.attended:
         # Loaded only where somebody sits: what it looks up questions with takes its time.

@@ -135,9 +135,6 @@ async def test_a_kept_call_that_cannot_be_read_is_paid_again(openai_env: Scripte
     assert second.output == 7
 
 
-async def test_a_flow_that_is_retried_goes_on_with_the_plan_inside_of_it(openai_env: ScriptedServer) -> None:
-
-
 @pytest.mark.parametrize("run", [run_plan, run_plan_here])
 async def test_a_flow_that_is_retried_goes_on_with_the_plan_inside_of_it(openai_env: ScriptedServer, run: Any) -> None:
     """The first time nothing can have been kept, and nothing is looked for; the second time what was kept is found."""

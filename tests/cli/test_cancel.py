@@ -114,6 +114,34 @@ def test_ctrl_c_cancels_and_keeps_what_there_is(
     assert _state(prefect_server, result.run_id) == "CANCELLED"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_requests_to_end_are_heard_like_ctrl_c(
+    number: signal.Signals,
+    start: Start,
+    plan_file: Path,
+    tmp_path: Path,
+    openai_env: ScriptedServer,
+    prefect_server: str,
+) -> None:
+    """SIGTERM, sent twice as `timeout` does, and SIGHUP end the run as cancelled, with the result in the file."""
+    openai_env.on("First about", Reply.text("the first answer"))
+    openai_env.answer_by_default(Reply.hold())
+    out = tmp_path / "result.json"
+    terminal = start("run", plan_file, "--model", "openai/scripted", "-o", out)
+    terminal.read_until(lambda: openai_env.count == 3 and re.search(r"completed +first", terminal.text) is not None)
+
+    terminal.process.send_signal(number)
+    terminal.process.send_signal(number)
+    code = terminal.wait()
+    result = PlanResult.model_validate_json(out.read_text())
+
+    assert code == 130
+    assert "Error" not in terminal.text
+    assert result.status is PlanStatus.CANCELLED
+    assert result.results["first"].output == "the first answer"
+    assert _state(prefect_server, result.run_id) == "CANCELLED"
+
+
 def test_a_second_ctrl_c_ends_at_once(start: Start, tmp_path: Path) -> None:
     """A function that cannot be stopped keeps the program up after one Ctrl-C, the result saved; not after two."""
     # C-10
