@@ -20,7 +20,7 @@ class Connection(Frozen):
     api_key_env: str | None = None
     """Name of the environment variable that holds the key; the key itself never stands in a plan."""
     api_key: SecretStr | None = Field(default=None, exclude=True)
-    """Set in code or by a stored credential, never written out."""
+    """Set in code or by a stored credential, never written out; a plan's document may not hold it."""
     structured_output: Literal["auto", "json_schema", "json_object", "prompt"] = "auto"
     """How a schema is enforced; `auto` starts with `json_schema` and steps down when the server refuses it."""
     settings: ModelSettings = ModelSettings()

@@ -15,7 +15,8 @@ from agentic_prefect.plans.written import as_json, as_yaml, plain_plan
 def load_plan(text: str | Mapping[str, Any], *, source: str = "<plan>", format: Format = "auto") -> Plan:
     """The plan that a YAML or JSON text, or the data of one, describes.
 
-    What only the whole plan can show (unknown tasks, circles and the like) is checked by `validate_plan`.
+    What only the whole plan can show (unknown tasks, circles and the like) is checked by `validate_plan`. A key is
+    refused; a `Connection` made in Python may carry one.
 
     Args:
         text: The text, or a mapping with what would stand in it.
@@ -29,16 +30,48 @@ def load_plan(text: str | Mapping[str, Any], *, source: str = "<plan>", format: 
     problems = [*document.problems, *_outer_problems(document.value)]
     if problems:
         raise PlanProblems(source, tuple(problems))
+    value, keys = _without_keys(document.value)
+    problems = [_key_problem(name, document) for name in keys]
     try:
-        return Plan.model_validate(document.value)
+        plan = Plan.model_validate(value)
     except ValidationError as error:
-        raise PlanProblems(source, complaints(error, document.value, document.lines)) from error
+        raise PlanProblems(source, (*complaints(error, value, document.lines), *problems)) from error
+    if problems:
+        raise PlanProblems(source, tuple(problems))
+    return plan
 
 
 def dump_plan(plan: Plan, format: Literal["yaml", "json"] = "yaml") -> str:
     """The plan as text that `load_plan` makes the same plan of. Only what was set is written; keys never are."""
     data = plain_plan(plan)
     return as_yaml(data) if format == "yaml" else as_json(data)
+
+
+def _without_keys(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The plan without the keys that are written in it, and the connections that have one. No message shows a key."""
+    models = value.get("models")
+    if not isinstance(models, Mapping):
+        return value, ()
+    connections = cast("Mapping[str, Any]", models)
+    having = tuple(
+        name
+        for name, connection in connections.items()
+        if isinstance(connection, Mapping) and cast("Mapping[str, Any]", connection).get(_KEY) is not None
+    )
+    bare = {name: {field: given for field, given in connections[name].items() if field != _KEY} for name in having}
+    return {**value, "models": {**connections, **bare}}, having
+
+
+def _key_problem(name: str, document: Document) -> Problem:
+    message = "a key stands in no plan: plans are stored, shown and shared"
+    hint = (
+        "Name the environment variable that holds it with `api_key_env`, or keep it in a Prefect block "
+        "`OpenAIConnection` of this connection's name."
+    )
+    return Problem(f"models.{name}.{_KEY}", message, hint, line=document.lines.get(("models", name, _KEY)))
+
+
+_KEY = "api_key"
 
 
 def _outer_problems(value: Any) -> list[Problem]:

@@ -4,8 +4,10 @@ import json
 import pickle
 
 import pytest
+from pydantic import SecretStr
 
 from agentic_prefect.models.agent import AgentSpec
+from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.policy import Continue, Fallback
 from agentic_prefect.models.task import AgentTask
@@ -100,3 +102,25 @@ def test_problems_survive_pickling() -> None:
         load_plan("name: 5")
 
     assert pickle.loads(pickle.dumps(caught.value)).problems == caught.value.problems
+
+
+def test_a_key_in_a_plan_is_refused_and_not_shown() -> None:
+    """It would be lost when the plan is stored; the message names the ways out, and other problems are told as well."""
+    text = "name: p\nmodels:\n  x: {api_key: sk-own-4711, stream: 3}\ntasks: [{id: a, description: A}]\n"
+    with pytest.raises(PlanProblems) as caught:
+        load_plan(text)
+
+    by_path = {problem.path: problem for problem in caught.value.problems}
+    assert set(by_path) == {"models.x.api_key", "models.x.stream"}
+    assert by_path["models.x.api_key"].line == 3
+    assert "`api_key_env`" in str(caught.value)
+    assert "`OpenAIConnection`" in str(caught.value)
+    assert "4711" not in str(caught.value)
+
+
+def test_a_connection_made_in_python_may_carry_a_key() -> None:
+    """What is built in code is no document."""
+    connection = Connection(api_key=SecretStr("sk-own-4711"))
+    plan = load_plan({"name": "p", "models": {"x": connection}, "tasks": [{"id": "a", "description": "A"}]})
+
+    assert plan.models["x"].api_key == SecretStr("sk-own-4711")
