@@ -16,7 +16,7 @@ from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.cli.worker import QUERY_S, work_until_stopped, worker_process
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.hosting.automations import install_zombies_unless_there
-from agentic_prefect.hosting.deploying import Deployed, Wish, deploy, pool_of
+from agentic_prefect.hosting.deploying import Deployed, Wish, deploy, pool_of, require_process_pool
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.settings import environment
 from agentic_prefect.stored_plans import stored_plans
@@ -29,10 +29,11 @@ def serve(references: Sequence[str], *, pool: str, limit: int | None, stay: bool
     """Deploy plans, say where their forms are, and run a worker until Ctrl-C.
 
     Raises:
-        AgenticError: A plan would not run, or is deployed elsewhere; nothing was changed.
+        AgenticError: A plan would not run or is deployed elsewhere, or the pool is no process pool. Nothing changed.
     """
     plans = _plans(references)
     require_lasting_server()
+    ask_server(require_process_pool(pool))
     for plan in plans:
         before = ask_server(pool_of(plan.name))
         if before is not None and before != pool:

@@ -120,6 +120,24 @@ async def pool_of(name: str) -> str | None:
             return None
 
 
+async def require_process_pool(name: str) -> None:
+    """Make sure that a worker of processes can take the runs of a pool; one that is not there is none of its business.
+
+    Raises:
+        PlanInvalid: The pool is of another type.
+    """
+    async with get_client() as client:
+        try:
+            kind = (await client.read_work_pool(name)).type
+        except ObjectNotFound:
+            return
+    if kind != "process":
+        raise PlanInvalid(
+            f"The work pool {name!r} is of the type {kind!r}, and the worker that is started here takes runs of "
+            f"process pools alone. Use `agentic-prefect deploy --work-pool {name}` and a worker of that type."
+        )
+
+
 async def _write(
     client: PrefectClient, wish: Wish, timings: Sequence[Timing], before: DeploymentResponse | None
 ) -> str:

@@ -14,10 +14,12 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.states import Cancelled, Cancelling
+from prefect.states import Cancelled, Cancelling, Crashed
 from pydantic import Field
 
 from agentic_prefect.bootstrap.recorded import PLAN_FLOWS, find
@@ -36,6 +38,9 @@ TYPES: Final[dict[Kind, tuple[StateType, ...]]] = {
     "crashed": (StateType.CRASHED,),
     "cancelled": (StateType.CANCELLED,),
 }
+
+WORKER_LABEL: Final = "prefect.worker.name"
+"""The label by which Prefect's workers mark the runs that they take up."""
 
 
 class KnownRun(Frozen):
@@ -113,6 +118,27 @@ async def cancel(reference: str) -> KnownRun:
     async with get_client() as client:
         await client.set_flow_run_state(UUID(run.id), state, force=waits)
     return await show(run.id)
+
+
+async def end_left_behind(pool: str, worker: str) -> Sequence[KnownRun]:
+    """Set the runs of a worker that is gone to Crashed, so that `resume` or Retry can go on from them; which they are.
+
+    Args:
+        pool: The work pool whose runs it took.
+        worker: The worker's name.
+    """
+    kinds = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
+    async with get_client() as client:
+        listed = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(kinds)))),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
+        )
+        left = [run for run in listed if run.labels.get(WORKER_LABEL) == worker]
+        for run in left:
+            state = Crashed(message="Its worker was stopped.")
+            await client.set_flow_run_state(run.id, state, force=True)
+        names = await _names(client, {run.deployment_id for run in left if run.deployment_id})
+    return [_known(run, names) for run in left]
 
 
 async def _names(client: PrefectClient, ids: set[UUID]) -> dict[UUID, str]:

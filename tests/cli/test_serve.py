@@ -85,6 +85,41 @@ def test_a_served_plan_runs_on_its_schedule_until_it_is_paused(
     assert (code, goodbye) == (0, "Stopping the worker …\n")
 
 
+@pytest.mark.slow
+def test_a_run_that_is_under_way_when_serve_stops_is_crashed_and_said(
+    served: subprocess.Popen[str], name: str, openai_env: ScriptedServer, prefect_server: str
+) -> None:
+    """No run stays Running without a process, and the terminal says how to go on."""
+    openai_env.answer_by_default(Reply.hold())
+    assert served.stdout is not None
+    _lines_until(served.stdout, "Ctrl-C stops it")
+    deployment = patient.get(f"{prefect_server}/deployments/name/run-plan/{name}").json()["id"]
+    run = patient.post(f"{prefect_server}/deployments/{deployment}/create_flow_run", json={}).json()
+    patient.until(lambda: openai_env.requests_matching("Look at tea"))
+    under_way = patient.get(f"{prefect_server}/flow_runs/{run['id']}").json()
+
+    served.send_signal(signal.SIGINT)
+    code = served.wait(60)
+    goodbye = served.stdout.read()
+    ended = patient.get(f"{prefect_server}/flow_runs/{run['id']}").json()
+
+    assert code == 0
+    assert f"Run '{under_way['name']}' ({run['id']}) was under way and is Crashed." in goodbye
+    assert ended["state_type"] == "CRASHED"
+    assert not Path(f"/proc/{under_way['infrastructure_pid'].rpartition(':')[2]}").exists()
+
+
+def test_a_pool_of_another_type_is_refused(plans: Path, name: str, cli: Command, prefect_server: str) -> None:
+    """A worker of processes takes no runs of such a pool; nothing is deployed there."""
+    pool = f"pool-{uuid.uuid4().hex[:8]}"
+    patient.post(f"{prefect_server}/work_pools/", json={"name": pool, "type": "kubernetes"}).raise_for_status()
+    done = cli("serve", plans, "--work-pool", pool, "--no-stay")
+
+    assert done.code == 2
+    assert f"The work pool '{pool}' is of the type 'kubernetes'" in done.err
+    assert patient.get(f"{prefect_server}/deployments/name/run-plan/{name}").status_code == 404
+
+
 def test_runs_are_listed_shown_and_cancelled(plans: Path, name: str, cli: Command, prefect_server: str) -> None:
     """A run that waits for a worker ends at once when it is cancelled, and cannot be cancelled twice."""
     # CT-09
