@@ -33,6 +33,8 @@ class GivenPlan:
     """From where its relative paths are meant; `None` is the working folder."""
     version: int | None = None
     """Which one, if the server holds it in versions."""
+    path: Path | None = None
+    """The file that it was read from."""
 
 
 class PlanNotFound(PlanInvalid, LookupError):
@@ -156,7 +158,7 @@ def read_given(reference: str, *, base_dir: Path | None = None, folders: Sequenc
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PlanUnreadable(str(path), (error.strerror or str(error)).lower()) from error
-    return GivenPlan(load_plan(_text(content, str(path)), source=str(path)), path.parent)
+    return GivenPlan(load_plan(_text(content, str(path)), source=str(path)), path.parent, path=path)
 
 
 def read_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> Plan:

@@ -1,6 +1,7 @@
 """Files that a command writes its result to: looked at before the run, written after it."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
@@ -81,6 +82,32 @@ def prepare(paths: tuple[str, ...], format: Format | None) -> tuple[Output, ...]
             require_writable(Path(path))
         outputs.append(Output(path, chosen))
     return tuple(outputs)
+
+
+def require_apart(written: Sequence[str], read: Sequence[Path]) -> None:
+    """Make sure that no file would be written twice, or written to and read; what links lead to counts.
+
+    Args:
+        written: Files, and `-` for standard output.
+        read: Files that are read.
+
+    Raises:
+        UsageError: One would be.
+    """
+    for place, path in enumerate(written):
+        if any(_is_same(path, other) for other in written[:place]):
+            raise UsageError(f"{path!r} would be written twice. Give each result, and the events, a place of its own.")
+        if path != STDOUT and any(_is_same(path, str(other)) for other in read):
+            raise UsageError(f"{path!r} is what the run is read from, and would be lost. Give another file.")
+
+
+def _is_same(one: str, other: str) -> bool:
+    if STDOUT in (one, other):
+        return one == other
+    first, second = Path(one), Path(other)
+    if first.exists() and not first.is_file():  # a device, such as /dev/null, keeps nothing that could be lost
+        return False
+    return first.resolve() == second.resolve() or (first.exists() and second.exists() and first.samefile(second))
 
 
 def rendered(format: Format, result: PlanResult, report: PlanReport) -> str:

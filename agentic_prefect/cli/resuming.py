@@ -52,6 +52,8 @@ def execute(request: Request) -> ExitCode:
         keep_prefects_log_aside(stderr())
     earlier = ask_server(find(request.run))
     given = find_given(request.plan) if request.plan else _as_it_was(earlier)
+    if given.path is not None:
+        destinations.require_apart(given.path)
     plan = given.plan
     if request.point:
         require_point(request.point, build_graph(effective_plan(plan)))

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.failures import code_of_status, print_error
-from agentic_prefect.cli.outputs import STDOUT, Output, prepare, require_writable
+from agentic_prefect.cli.outputs import STDOUT, Output, prepare, require_apart, require_writable
 from agentic_prefect.cli.progress import Progress, showing
 from agentic_prefect.cli.run_flags import RunFlags
 from agentic_prefect.cli.run_input import budget_of, inputs_of, policy_of, stream_target
@@ -62,7 +62,19 @@ class Destinations:
             raise UsageError("Result and events cannot both go to standard output. Give a file for one of them.")
         if stream is not None and stream != STDOUT:
             require_writable(Path(stream))
-        return cls(outputs, stream)
+        found = cls(outputs, stream)
+        given = [flags.inputs_file, *(Path(text) for text in flags.policy if "=" not in text)]
+        found.require_apart(*(path for path in given if path is not None))
+        return found
+
+    def require_apart(self, *read: Path) -> None:
+        """Make sure that nothing that is written is written twice, or is one of the files `read`.
+
+        Raises:
+            UsageError: It is.
+        """
+        stream = () if self.stream is None else (self.stream,)
+        require_apart([*(output.path for output in self.outputs), *stream], read)
 
 
 def execute(request: Request) -> ExitCode:
@@ -75,6 +87,8 @@ def execute(request: Request) -> ExitCode:
     given = find_given(request.plan)
     plan = given.plan
     destinations = Destinations.of(flags)
+    if given.path is not None:
+        destinations.require_apart(given.path)
     inputs = inputs_of(plan, flags.inputs, flags.inputs_file)
     budget, policy = budget_of(flags.budget), policy_of(flags.policy, request.model)
 
