@@ -75,7 +75,7 @@ async def run_plan(
         resume=resume,
         rerun_from=rerun_from,
     )
-    if errors := errors_in(check(given.plan, options)):
+    if errors := errors_in(check(given.plan, options, importing=True)):
         raise PlanProblems(f"plan {given.plan.name!r}", errors)
     default_model_name(given.plan, options)  # raises where some task's model could not answer, before anything is paid
     return plan_state(await run_plan_here(given.plan, inputs, options=options))

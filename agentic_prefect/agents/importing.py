@@ -7,9 +7,7 @@ from typing import Any
 
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.plans.names import did_you_mean, listing
-
-SETTING = "`allowed_packages` (PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_PACKAGES)"
-"""What widens the packages that a plan may name."""
+from agentic_prefect.plans.references import SETTING, is_within, refusal
 
 
 def import_object(reference: str, allowed_packages: Sequence[str]) -> Any:
@@ -28,11 +26,8 @@ def import_object(reference: str, allowed_packages: Sequence[str]) -> Any:
         raise PlanInvalid(
             f"{reference!r} names nothing. Write 'package.module:name', such as 'my_team.functions:clean'."
         )
-    if not _is_in(module_name, allowed_packages):
-        raise PlanInvalid(
-            f"A plan may not name {reference!r}: allowed packages are {listing(list(allowed_packages))}. "
-            f"Allow another one with the setting {SETTING}."
-        )
+    if why := refusal(reference, allowed_packages):
+        raise PlanInvalid(why)
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
@@ -49,7 +44,7 @@ def import_object(reference: str, allowed_packages: Sequence[str]) -> Any:
         raise PlanInvalid(f"Module {module_name!r} has no public {name!r}. {did_you_mean(name, public)}".strip())
     found = getattr(module, name)
     home = found.__module__ if inspect.isclass(found) or inspect.isroutine(found) else module_name
-    if not _is_in(home or "builtins", allowed_packages):
+    if not is_within(home or "builtins", allowed_packages):
         raise PlanInvalid(
             f"A plan may not name {reference!r}: it comes from {home!r}, and allowed packages are "
             f"{listing(list(allowed_packages))}. Call it from a function of yours, or allow its package with the "
@@ -70,7 +65,3 @@ def import_class(reference: str, allowed_packages: Sequence[str]) -> type:
             f"{reference!r} is {type(found).__name__!r} and no class. Name a pydantic model or a dataclass."
         )
     return found
-
-
-def _is_in(module_name: str, packages: Sequence[str]) -> bool:
-    return any(module_name == package or module_name.startswith(f"{package}.") for package in packages)

@@ -22,8 +22,9 @@ def plan_to_keep(reference: str) -> Plan:
     """
     given = find_given(reference)
     plan = whole_plan(given.plan, lambda name: read_plan(name, base_dir=given.folder))
-    # Whether a worker reaches the connections that the plan names is for the worker to say: it has the keys.
-    elsewhere = replace(known(plan, RunOptions()), connections=None)
+    # Whether a worker reaches the connections and may name the packages is for the worker to say: it has the keys and
+    # the setting.
+    elsewhere = replace(known(plan, RunOptions()), connections=None, allowed_packages=None)
     if errors := errors_in(validate_plan(plan, known=elsewhere)):
         raise PlanProblems(f"plan {plan.name!r}, as it would run on a worker,", errors)
     return plan

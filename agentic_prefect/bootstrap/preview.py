@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any, cast
 
 from agentic_prefect.bootstrap.assembly import Assembly
-from agentic_prefect.bootstrap.functions import functions_elsewhere, unusable
+from agentic_prefect.bootstrap.functions import unusable
+from agentic_prefect.bootstrap.named import import_problems, with_named_plans
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import AgenticError, PlanInvalid
 from agentic_prefect.models.agent import AgentSpec
@@ -18,7 +19,7 @@ from agentic_prefect.plans.expressions import Scope, TaskView, evaluate
 from agentic_prefect.plans.inputs import validate_inputs
 from agentic_prefect.plans.lineage import Lineage
 from agentic_prefect.plans.names import did_you_mean, listing
-from agentic_prefect.plans.problems import Problem
+from agentic_prefect.plans.problems import Problem, errors_in
 from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.plans.validate import Known, validate_plan
 from agentic_prefect.plans.validation.kinds import sub_plans
@@ -27,7 +28,6 @@ from agentic_prefect.plugins.kinds import installed_kinds
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.deployments import known_deployments, require_server
 from agentic_prefect.runtime.work import Place, job_for
-from agentic_prefect.settings import AgenticSettings
 
 KINDS = frozenset({"agent", "deployment", "function", "human", "plan"})
 """The kinds of tasks that come with the package."""
@@ -45,6 +45,7 @@ def known(plan: Plan, options: RunOptions | None = None) -> Known:
         connections=None if assembly.options.rehearse else assembly.models.names(plan),
         deployments=None if assembly.options.rehearse else known_deployments(_deployments_of(plan)),
         allowed_deployments=assembly.settings.allowed_deployments,
+        allowed_packages=assembly.settings.allowed_packages,
     )
 
 
@@ -55,16 +56,36 @@ def _deployments_of(plan: Plan) -> frozenset[str]:
     return frozenset(own.union(*(_deployments_of(inner) for _, inner in sub_plans(subject))))
 
 
-def check(plan: Plan, options: RunOptions | None = None) -> tuple[Problem, ...]:
-    """Everything that is wrong with a plan, or doubtful, at once."""
-    problems = validate_plan(plan, known=known(plan, options), run=(options or RunOptions()).policy)
-    return (*problems, *unusable(plan, functions_elsewhere(AgenticSettings())))
+def check(plan: Plan, options: RunOptions | None = None, *, importing: bool = False) -> tuple[Problem, ...]:
+    """Everything that is wrong with a plan, or doubtful, at once, sub-plans that it names included.
+
+    Args:
+        plan: The plan.
+        options: What the run sets.
+        importing: Import what the run will import, and tell functions and models that are not there; a plan with other
+            errors imports nothing.
+
+    Raises:
+        ConnectionLost: A sub-plan would be on a server that does not answer.
+    """
+    return _check(plan, options or RunOptions(), importing=importing, offline=False)
 
 
 def check_offline(plan: Plan, options: RunOptions | None = None) -> tuple[Problem, ...]:
     """As `check`, without what only a Prefect server knows: agents, connections and deployments of any name may be."""
     supposed = with_agents(plan, dict.fromkeys(undescribed_agents(plan), AgentSpec()))
-    return check(supposed, replace(options or RunOptions(), rehearse=True))
+    return _check(supposed, replace(options or RunOptions(), rehearse=True), importing=False, offline=True)
+
+
+def _check(plan: Plan, options: RunOptions, *, importing: bool, offline: bool) -> tuple[Problem, ...]:
+    assembly = Assembly(options)
+    whole, missing = with_named_plans(plan, assembly.find_plan, offline=offline)
+    found = (*validate_plan(whole, known=known(whole, options), run=options.policy), *missing)
+    found = (*found, *unusable(whole, assembly.functions))
+    if importing and not errors_in(found):
+        allowed = assembly.settings.allowed_packages
+        found = (*found, *import_problems(whole, allowed, functions=assembly.functions is None))
+    return found
 
 
 def require_places(plan: Plan, options: RunOptions | None = None) -> None:

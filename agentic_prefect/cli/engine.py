@@ -47,7 +47,7 @@ def require_runnable(plan: Plan, options: RunOptions) -> tuple[Problem, ...]:
         AgenticError: No model would answer; the message names the ways out.
         ServerUnreachable: The server does not answer.
     """
-    problems = check(plan, options)
+    problems = check(plan, options, importing=True)
     if errors := errors_in(problems):
         raise PlanProblems(f"plan {plan.name!r}", errors)
     default_model_name(plan, options)

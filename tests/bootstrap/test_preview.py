@@ -1,10 +1,15 @@
 """What can be seen of a plan before it runs."""
 
+import sys
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from agentic_prefect.bootstrap import RunOptions, prompt_of
+from agentic_prefect.bootstrap import RunOptions, check, prompt_of
 from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.load import load_plan
 from agentic_prefect.testing.builders import make_plan
 
 TRIP = {
@@ -24,6 +29,65 @@ def test_prompt_says_what_the_input_means() -> None:  # P-60
     text = prompt_of(plan(city="Rome"), "x", options=RunOptions(rehearse=True)).record.text
 
     assert text.endswith("## What the fields mean\n\n- `city` (string): Where to go")
+
+
+SUB = """
+name: sub-plan
+inputs: {topic: {type: string}}
+tasks: [{id: x, kind: function, call: "os:system"}]
+"""
+
+
+def test_everything_that_is_named_is_looked_up(tmp_path: Path) -> None:
+    """Sub-plans by name, their inputs, and the packages of functions, models and checks; nothing is imported."""
+    (tmp_path / "sub-plan.yaml").write_text(SUB)
+    told = make_plan(
+        {"id": "a", "kind": "function", "call": "os:system"},
+        {"id": "b", "description": "B.", "output": {"model": "mypkg.mod:Thing"}},
+        {"id": "c", "description": "C.", "checks": [{"function": "os:system"}]},
+        {"id": "d", "kind": "plan", "plan": "no-such-plan.yaml"},
+        {"id": "e", "kind": "plan", "plan": "sub-plan.yaml", "input": {"tpic": "tea"}},
+    )
+    problems = check(told, RunOptions(rehearse=True, base_dir=tmp_path))
+    by_path = {problem.path: problem.message for problem in problems}
+
+    assert set(by_path) == {
+        "task a: call",
+        "task b: output",
+        "task c: checks",
+        "task d: plan",
+        "task e: input",
+        "task e: plan: task x: call",
+    }
+    assert len(problems) == 7  # of `e` both the input that is missing and the one that is too many
+    assert by_path["task a: call"].startswith("A plan may not name 'os:system': allowed packages are")
+    assert "There is no plan file 'no-such-plan.yaml'" in by_path["task d: plan"]
+    assert "mypkg" not in sys.modules
+
+
+def test_a_plan_that_names_itself_is_looked_up_once(tmp_path: Path) -> None:
+    """It may end by a condition."""
+    (tmp_path / "turn.yaml").write_text("name: turn\ntasks: [{id: t, kind: plan, plan: turn.yaml, when: false}]\n")
+
+    assert check(load_plan((tmp_path / "turn.yaml").read_text()), RunOptions(rehearse=True, base_dir=tmp_path)) == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ({"kind": "function", "call": "agentic_prefect.examples.triage:nope"}, "has no public 'nope'"),
+        ({"kind": "function", "call": "agentic_prefect.examples.nowhere:f"}, "cannot be imported"),
+        ({"description": "A.", "output": {"model": "agentic_prefect.examples.triage:Nope"}}, "has no public 'Nope'"),
+        ({"description": "A.", "checks": [{"function": "agentic_prefect.examples.triage:no"}]}, "has no public 'no'"),
+    ],
+)
+def test_what_a_run_would_import_is_told_before_it(task: dict[str, Any], told: str) -> None:
+    """A function or model that is not there keeps the plan from running; a check alone imports nothing."""
+    found = make_plan({"id": "a", **task})
+    options = RunOptions(rehearse=True)
+
+    assert [told in problem.message for problem in check(found, options, importing=True)] == [True]
+    assert check(found, options) == ()
 
 
 def test_input_that_does_not_fit_its_schema_is_refused() -> None:

@@ -14,9 +14,9 @@ from agentic_prefect.models.check import (
 )
 from agentic_prefect.plans.expressions.reading import parse
 from agentic_prefect.plans.problems import Problem
+from agentic_prefect.plans.references import REFERENCE
 from agentic_prefect.plans.schema_check import schema_fault
-from agentic_prefect.plans.validation.kinds import REFERENCE
-from agentic_prefect.plans.validation.subject import Subject, unknown_connection, unknown_name
+from agentic_prefect.plans.validation.subject import Subject, forbidden_reference, unknown_connection, unknown_name
 
 
 def check_problems(subject: Subject) -> Iterator[Problem]:
@@ -48,6 +48,8 @@ def _problems(subject: Subject, place: str, check: AnyCheck) -> Iterator[Problem
         case FunctionCheck(call=call):
             if not REFERENCE.match(call):
                 yield Problem(place, f"{call!r} names no function", "Write `function: package.module:name`.")
+            else:
+                yield from forbidden_reference(subject, place, call)
 
 
 def _expression(place: str, text: str) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from agentic_prefect.plans.problems import Problem
+from agentic_prefect.plans.references import REFERENCE
 from agentic_prefect.plans.schema_check import JsonSchema, schema_fault, violations
 from agentic_prefect.plans.schema_limits import (
     COMMON_DEPTH,
@@ -13,8 +14,7 @@ from agentic_prefect.plans.schema_limits import (
     size_of,
 )
 from agentic_prefect.plans.schemas import model_reference
-from agentic_prefect.plans.validation.kinds import REFERENCE
-from agentic_prefect.plans.validation.subject import Subject
+from agentic_prefect.plans.validation.subject import Subject, forbidden_reference
 
 
 def form_problems(subject: Subject) -> Iterator[Problem]:
@@ -28,11 +28,11 @@ def form_problems(subject: Subject) -> Iterator[Problem]:
             for violation in violations(schema, schema["default"]):
                 yield Problem(f"{place}.default", f"it does not fit the input's own schema: {violation}")
     for written, task in subject.both():
-        yield from _own(subject.place(written, "input_schema"), task.input_schema)
-        yield from _own(subject.place(written, "output"), task.output, sent=task.kind == "agent")
+        yield from _own(subject, subject.place(written, "input_schema"), task.input_schema)
+        yield from _own(subject, subject.place(written, "output"), task.output, sent=task.kind == "agent")
 
 
-def _own(place: str, schema: object, *, sent: bool = False) -> Iterator[Problem]:
+def _own(subject: Subject, place: str, schema: object, *, sent: bool = False) -> Iterator[Problem]:
     """What is wrong with a schema that a task writes out."""
     if not isinstance(schema, dict):
         return
@@ -41,6 +41,8 @@ def _own(place: str, schema: object, *, sent: bool = False) -> Iterator[Problem]
         if not REFERENCE.match(reference):
             message = f"{reference!r} is no reference to a model"
             yield Problem(place, message, "Write `{model: package.module:Model}`.")
+        else:
+            yield from forbidden_reference(subject, place, reference)
         return
     fault = schema_fault(cast("JsonSchema", schema))
     if fault:

@@ -1,6 +1,5 @@
 """What each kind of task must say."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -11,7 +10,8 @@ from agentic_prefect.plans.deployment_name import WRITTEN
 from agentic_prefect.plans.load import load_plan
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.problems import PlanProblems, Problem
-from agentic_prefect.plans.validation.subject import Subject
+from agentic_prefect.plans.references import REFERENCE
+from agentic_prefect.plans.validation.subject import Subject, forbidden_reference
 
 REQUIRED: Mapping[str, str] = {
     "agent": "description",
@@ -29,7 +29,6 @@ OWN_FIELDS: Mapping[str, tuple[str, ...]] = {
     "ask": ("human",),
 }
 """Field -> the only kinds that read it."""
-REFERENCE = re.compile(r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
 
 
 def kind_problems(subject: Subject) -> Iterator[Problem]:
@@ -47,20 +46,22 @@ def kind_problems(subject: Subject) -> Iterator[Problem]:
                 message = f"only {f'kind {who} reads' if len(kinds) == 1 else f'kinds {who} read'} `{field}`"
                 yield Problem(subject.place(written, field), f"{message}, this task is of kind {task.kind!r}", hint)
         if task.call is not None and (task.kind not in REQUIRED or task.kind in OWN_FIELDS["call"]):
-            yield from _call(task, subject.place(written, "call"))
+            yield from _call(subject, task, subject.place(written, "call"))
         if task.kind == "plan" and isinstance(task.plan, dict):
             yield from _sub_plan(task, task.plan)
         if task.kind == "human" and task.ask is not None:
             yield from _human(task, task.ask)
 
 
-def _call(task: AgentTask, place: str) -> Iterator[Problem]:
+def _call(subject: Subject, task: AgentTask, place: str) -> Iterator[Problem]:
     call = task.call or ""
     if task.kind == "deployment":
         if call.strip() and not WRITTEN.fullmatch(call):
             yield Problem(place, f"{call!r} is no name of a deployment", _wanted("deployment", "call"))
     elif not REFERENCE.match(call):
         yield Problem(place, f"{call!r} is no reference to a function", _wanted(task.kind, "call"))
+    elif task.kind == "function":
+        yield from forbidden_reference(subject, place, call)
 
 
 def _human(task: AgentTask, ask: Asking) -> Iterator[Problem]:
@@ -88,8 +89,12 @@ def _sub_plan(task: AgentTask, data: dict[str, Any]) -> Iterator[Problem]:
         for problem in error.problems:
             yield nested(place, problem)
         return
-    given: Any = task.input
+    given: Any = {} if task.input is None else task.input
     if isinstance(given, dict):
+        for name, schema in plan.inputs.items():
+            if "default" not in schema and name not in given:
+                message = f"the plan {plan.name!r} needs the input {name!r}"
+                yield Problem(f"task {task.id}: input", message, f"Give it: `input: {{{name}: …}}`.")
         for name in cast("dict[str, Any]", given):
             if name not in plan.inputs:
                 hint = did_you_mean(name, plan.inputs) or f"It has: {listing(plan.inputs)}."

@@ -11,6 +11,7 @@ from agentic_prefect.models.task import AgentTask
 from agentic_prefect.plans.edges import Edges, all_edges
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.problems import Problem
+from agentic_prefect.plans.references import refusal
 from agentic_prefect.plans.schema_check import JsonSchema
 from agentic_prefect.plans.schemas import BUILT_IN
 from agentic_prefect.policies.effective import POLICY_FIELDS, effective_plan
@@ -36,6 +37,8 @@ class Known:
     """As `FLOW/DEPLOYMENT`."""
     allowed_deployments: Collection[str] | None = None
     """As `FLOW/DEPLOYMENT`, in which `*` stands for any text."""
+    allowed_packages: Collection[str] | None = None
+    """Packages whose functions and models may be named."""
     agents: Collection[str] = ()
     """Agents that the plan may use without listing them."""
     humans: bool = True
@@ -111,6 +114,13 @@ def unknown_name(place: str, what: str, name: str, known: Collection[str], way_o
     """The problem that something is named which does not exist."""
     hint = did_you_mean(name, known) or f"Known: {listing(known, most=20)}."
     return Problem(place, f"there is no {what} {name!r}", f"{hint} {way_out}".strip())
+
+
+def forbidden_reference(subject: Subject, place: str, reference: str) -> Iterator[Problem]:
+    """The problem that a function or model is named that a plan may not name, if so."""
+    allowed = subject.known.allowed_packages
+    if allowed is not None and (why := refusal(reference, allowed)):
+        yield Problem(place, why)
 
 
 def unknown_connection(subject: Subject, place: str, model: str) -> Iterator[Problem]:
