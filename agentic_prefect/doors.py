@@ -8,12 +8,15 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan_here
+from agentic_prefect.bootstrap import RunOptions, check, default_model_name, run_plan_here, services
 from agentic_prefect.plans.deployment_name import OF_PLANS
 from agentic_prefect.plans.given_policy import given_budget, given_policy
 from agentic_prefect.plans.problems import PlanProblems, errors_in
+from agentic_prefect.runtime.agent_task import install_log_filter
+from agentic_prefect.runtime.redacted_errors import errors_without_secrets
+from agentic_prefect.runtime.services import use
 from agentic_prefect.runtime.states import plan_state
-from agentic_prefect.stored_plans import is_plan_text, plan_given
+from agentic_prefect.stored_plans import is_plan_text, plan_given, reachable_folders
 
 
 def _run_name() -> str:
@@ -52,8 +55,8 @@ async def run_plan(
     The run's graph shows the tasks; its artifacts show progress, a report with the cost, and every prompt.
 
     Args:
-        plan: The name of a stored plan, also with a version as in research@3, the path of a file on the worker, or a
-            whole plan as YAML or JSON text.
+        plan: The name of a stored plan, also with a version as in research@3, the path of a file below the working
+            folder or a folder of plans on the worker, or a whole plan as YAML or JSON text.
         inputs: Values for the plan's inputs by name; those left out take their defaults.
         model: The model of tasks that name none, as CONNECTION/MODEL; empty leaves it to the plan and the worker.
         max_concurrency: At most this many tasks at once; 0 leaves it to the plan.
@@ -63,19 +66,23 @@ async def run_plan(
         resume: The id of an earlier run of this plan; what it finished and is as it was then is not done again.
         rerun_from: With `resume`: a task that is done again all the same, and with it everything that comes after it.
     """
-    # A stored plan is asked for at the server, which takes a moment.
-    given = await asyncio.to_thread(plan_given, plan)
-    options = RunOptions(
-        policy=given_policy({**policy, **({"model": model} if model else {})}, source="The parameter `policy`"),
-        max_concurrency=max_concurrency or None,
-        budget=given_budget(budget, source="The parameter `budget`"),
-        rehearse=rehearse,
-        base_dir=given.folder,
-        plan_version=given.version,
-        resume=resume,
-        rerun_from=rerun_from,
-    )
-    if errors := errors_in(check(given.plan, options, importing=True)):
-        raise PlanProblems(f"plan {given.plan.name!r}", errors)
-    default_model_name(given.plan, options)  # raises where some task's model could not answer, before anything is paid
-    return plan_state(await run_plan_here(given.plan, inputs, options=options))
+    install_log_filter()
+    with errors_without_secrets():
+        use(services())  # what is wrong is told by the settings' rules before there is a plan, too
+        # A stored plan is asked for at the server, which takes a moment.
+        given = await asyncio.to_thread(plan_given, plan)
+        options = RunOptions(
+            policy=given_policy({**policy, **({"model": model} if model else {})}, source="The parameter `policy`"),
+            max_concurrency=max_concurrency or None,
+            budget=given_budget(budget, source="The parameter `budget`"),
+            rehearse=rehearse,
+            base_dir=given.folder,
+            plans_within=reachable_folders(),
+            plan_version=given.version,
+            resume=resume,
+            rerun_from=rerun_from,
+        )
+        if errors := errors_in(check(given.plan, options, importing=True)):
+            raise PlanProblems(f"plan {given.plan.name!r}", errors)
+        default_model_name(given.plan, options)  # raises where a task's model could not answer, before anything is paid
+        return plan_state(await run_plan_here(given.plan, inputs, options=options))

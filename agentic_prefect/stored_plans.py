@@ -63,6 +63,21 @@ class PlanUnreadable(PlanInvalid, OSError):
         return f"The plan {self.source!r} cannot be read: {self.why}. Give a text file in YAML or JSON, in UTF-8."
 
 
+class PlanOutOfReach(PlanInvalid):
+    """A path that came with a run leads to a file that such a run may not read."""
+
+    def __init__(self, reference: str, within: tuple[Path, ...]) -> None:
+        super().__init__(reference, within)
+        self.reference, self.within = reference, within
+
+    def __str__(self) -> str:
+        return (
+            f"The plan {self.reference!r} lies outside of the folders that runs of deployments may read plans from: "
+            f"{', '.join(map(str, self.within))}. Put it into one of them, name its folder in "
+            f"PREFECT_INTEGRATIONS_AGENTIC_PLANS, or save it on the server with `agentic-prefect plans save`."
+        )
+
+
 def shipped_folder() -> Path:
     """The folder of the plans that come with the package: inside of it once installed, `flows/plans` in a checkout."""
     package = Path(__file__).resolve().parent
@@ -78,6 +93,11 @@ def plan_folders(extra: Iterable[Path] = ()) -> tuple[Path, ...]:
     return (*extra, *AgenticSettings().plans, shipped_folder())
 
 
+def reachable_folders() -> tuple[Path, ...]:
+    """Below which folders a path that comes with a run may lead: the working folder and those of stored plans."""
+    return (Path.cwd(), *plan_folders())
+
+
 def stored_plans(folders: Sequence[Path]) -> dict[str, Path]:
     """The files of all stored plans by name, in order of their names; an earlier folder hides a later one's."""
     found: dict[str, Path] = {}
@@ -89,18 +109,28 @@ def stored_plans(folders: Sequence[Path]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def find_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> Path:
+def find_plan(
+    reference: str,
+    *,
+    base_dir: Path | None = None,
+    folders: Sequence[Path] | None = None,
+    within: Sequence[Path] | None = None,
+) -> Path:
     """The file of a plan.
 
     Args:
         reference: A path, or the name of a stored plan. A file that is there goes before a stored plan.
         base_dir: From where a relative path is meant; `None` is the working folder.
         folders: Where stored plans lie; `None` is `plan_folders()`.
+        within: Below which folders a path must lead, links followed; `None` is anywhere.
 
     Raises:
         PlanNotFound: Neither is there.
+        PlanOutOfReach: The path leads elsewhere, whether a file is there or not.
     """
     path = (base_dir or Path()) / Path(reference).expanduser()
+    if within is not None and not any(path.resolve().is_relative_to(each.resolve()) for each in within):
+        raise PlanOutOfReach(reference, tuple(within))
     if path.is_file() or (path.is_dir() and path.suffix in SUFFIXES):
         return path
     known = stored_plans(plan_folders() if folders is None else folders)
@@ -109,7 +139,13 @@ def find_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence
     raise PlanNotFound(reference, tuple(known))
 
 
-def find_given(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> GivenPlan:
+def find_given(
+    reference: str,
+    *,
+    base_dir: Path | None = None,
+    folders: Sequence[Path] | None = None,
+    within: Sequence[Path] | None = None,
+) -> GivenPlan:
     """The plan in a file, of a stored name, in a version on the server, or on standard input (`-`).
 
     A name without a version is looked up among files first; then the latest version on the server counts.
@@ -118,14 +154,16 @@ def find_given(reference: str, *, base_dir: Path | None = None, folders: Sequenc
         reference: Any of these.
         base_dir: From where a relative path is meant; `None` is the working folder.
         folders: Where stored plans lie; `None` is `plan_folders()`.
+        within: Below which folders a path must lead, links followed; `None` is anywhere.
 
     Raises:
         PlanNotFound: There is none.
+        PlanOutOfReach: The path leads elsewhere.
         PlanUnreadable: Its file cannot be read.
         PlanInvalid: What it says is no plan; all problems at once.
         ConnectionLost: It would be on a server that does not answer.
     """
-    return with_agents_of_server(read_given(reference, base_dir=base_dir, folders=folders))
+    return with_agents_of_server(read_given(reference, base_dir=base_dir, folders=folders, within=within))
 
 
 def with_agents_of_server(given: GivenPlan) -> GivenPlan:
@@ -142,7 +180,13 @@ def with_agents_of_server(given: GivenPlan) -> GivenPlan:
     return replace(given, plan=with_profiles(given.plan))
 
 
-def read_given(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> GivenPlan:
+def read_given(
+    reference: str,
+    *,
+    base_dir: Path | None = None,
+    folders: Sequence[Path] | None = None,
+    within: Sequence[Path] | None = None,
+) -> GivenPlan:
     """The plan as it is written, without agents that only the server knows; everything else as for `find_given`."""
     if reference == STDIN:
         text = _text(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
@@ -150,7 +194,7 @@ def read_given(reference: str, *, base_dir: Path | None = None, folders: Sequenc
     if STORED.fullmatch(reference):
         return _from_server(reference)
     try:
-        path = find_plan(reference, base_dir=base_dir, folders=folders)
+        path = find_plan(reference, base_dir=base_dir, folders=folders, within=within)
     except PlanNotFound as nowhere:
         return _latest_on_server(reference, nowhere)
     try:
@@ -161,16 +205,23 @@ def read_given(reference: str, *, base_dir: Path | None = None, folders: Sequenc
     return GivenPlan(load_plan(_text(content, str(path)), source=str(path)), path.parent, path=path)
 
 
-def read_plan(reference: str, *, base_dir: Path | None = None, folders: Sequence[Path] | None = None) -> Plan:
+def read_plan(
+    reference: str,
+    *,
+    base_dir: Path | None = None,
+    folders: Sequence[Path] | None = None,
+    within: Sequence[Path] | None = None,
+) -> Plan:
     """The plan alone; everything as for `find_given`."""
-    return find_given(reference, base_dir=base_dir, folders=folders).plan
+    return find_given(reference, base_dir=base_dir, folders=folders, within=within).plan
 
 
 def plan_given(text: str) -> GivenPlan:
     """The plan that a form's field gives.
 
     Args:
-        text: A stored plan's name, with or without a version, a file's path, or a whole plan as YAML or JSON text.
+        text: A stored plan's name, with or without a version, the path of a file below `reachable_folders()`, or a
+            whole plan as YAML or JSON text.
 
     Raises:
         PlanInvalid: It is none of them, or not a plan; all problems at once.
@@ -180,7 +231,7 @@ def plan_given(text: str) -> GivenPlan:
         return GivenPlan(load_plan(text, source="the plan given as text"))
     if text in ("", STDIN):
         raise PlanInvalid("No plan is named. Give a stored plan's name, a file's path, or a whole plan as text.")
-    return find_given(text)
+    return find_given(text, within=reachable_folders())
 
 
 def _from_server(reference: str) -> GivenPlan:

@@ -198,7 +198,8 @@ class Assembly:
 
     def find_plan(self, reference: str) -> Plan:
         """A stored plan by name, or by a path that is meant from the plan's own folder."""
-        return read_plan(reference, base_dir=self.options.base_dir, folders=self.plan_folders)
+        options = self.options
+        return read_plan(reference, base_dir=options.base_dir, folders=self.plan_folders, within=options.plans_within)
 
     @cached_property
     def plan_folders(self) -> tuple[Path, ...]:

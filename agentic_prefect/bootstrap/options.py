@@ -42,6 +42,8 @@ class RunOptions:
     """Whether questions to people are left open rather than waited for; who goes on with the run is asked."""
     base_dir: Path | None = None
     """The folder from which a plan's relative paths are meant."""
+    plans_within: Sequence[Path] | None = None
+    """Below which folders a sub-plan that is named by its path must lie; `None` reads any file."""
     plan_version: int | None = None
     """Which version of a stored plan it is; `None` when the plan comes from elsewhere."""
     run_name: str | None = None

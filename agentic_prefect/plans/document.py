@@ -34,7 +34,7 @@ class Document:
     """Duplicate keys and the like: found while reading on."""
 
 
-def read_document(text: str, *, source: str, format: Format = "auto") -> Document:
+def read_document(text: str, *, source: str, format: Format = "auto", quoting: bool = True) -> Document:
     """The data of a YAML or JSON text.
 
     YAML is read as YAML 1.2: `on`, `yes` and dates are text, and a number with a leading zero is, too. Tags other than
@@ -44,6 +44,7 @@ def read_document(text: str, *, source: str, format: Format = "auto") -> Documen
         text: The text.
         source: Its name, for messages; a name that ends in `.json` is JSON when `format` is `auto`.
         format: What the text is; `auto` goes by the name, then by the first character.
+        quoting: Whether messages may show the line that is at fault; otherwise they say where it is.
 
     Raises:
         PlanProblems: It is too long, too deep, or no such document.
@@ -53,24 +54,26 @@ def read_document(text: str, *, source: str, format: Format = "auto") -> Documen
         raise PlanProblems(source, (Problem("", message, "Split the plan into sub-plans (`kind: plan`)."),))
     text = text.removeprefix("\ufeff")
     if format == "json" or (format == "auto" and source.endswith(".json")):
-        return _read_json(text, source)
+        return _read_json(text, source, quoting)
     if format == "auto" and text.lstrip().startswith("{"):
         try:
-            return _read_json(text, source)
+            return _read_json(text, source, quoting)
         except PlanProblems:
-            return _read_yaml(text, source)  # flow style is YAML, too, and its message has the better position
-    return _read_yaml(text, source)
+            return _read_yaml(text, source, quoting)  # flow style is YAML, too, and its message has the better position
+    return _read_yaml(text, source, quoting)
 
 
-def syntax_problem(text: str, message: str, line: int, column: int) -> Problem:
+def syntax_problem(text: str | None, message: str, line: int, column: int) -> Problem:
     """A fault in the form of a text, with the line it is in and a mark under the place.
 
     Args:
-        text: The whole text.
+        text: The whole text; `None` where nothing of it may be shown.
         message: What is wrong.
         line: From 1.
         column: From 1.
     """
+    if text is None:
+        return Problem("", f"column {column}: {message}", line=line)
     lines = text.splitlines()
     shown = lines[line - 1] if line <= len(lines) else ""
     start = max(0, column - 60)
@@ -83,7 +86,7 @@ def dotted(place: Place) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place).removeprefix(".")
 
 
-def _read_json(text: str, source: str) -> Document:
+def _read_json(text: str, source: str, quoting: bool) -> Document:
     problems: list[Problem] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -96,7 +99,8 @@ def _read_json(text: str, source: str) -> Document:
     try:
         value = json.loads(text, object_pairs_hook=unique, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise PlanProblems(source, (syntax_problem(text, error.msg, error.lineno, error.colno),)) from error
+        problem = syntax_problem(text if quoting else None, error.msg, error.lineno, error.colno)
+        raise PlanProblems(source, (problem,)) from error
     except (RecursionError, ValueError) as error:
         message = _TOO_DEEP if isinstance(error, RecursionError) else str(error)
         raise PlanProblems(source, (Problem("", message),)) from error
@@ -112,7 +116,7 @@ def _refuse_constant(name: str) -> Any:
 def _lines_of_json(text: str, source: str) -> Mapping[Place, int]:
     """JSON is nearly YAML, so the YAML reader finds the lines; where it cannot, there are none."""
     try:
-        return _read_yaml(text, source).lines
+        return _read_yaml(text, source, quoting=False).lines
     except PlanProblems:
         return {}
 
@@ -132,8 +136,8 @@ def _depth_of(value: Any) -> int:
     return depth
 
 
-def _read_yaml(text: str, source: str) -> Document:
-    builder = _Builder()
+def _read_yaml(text: str, source: str, quoting: bool) -> Document:
+    builder, shown = _Builder(), text if quoting else None
     try:
         for event in cast("Iterator[yaml.Event]", yaml.parse(text, Loader=_LOADER)):  # pyright: ignore[reportUnknownMemberType]
             builder.take(event)
@@ -143,11 +147,11 @@ def _read_yaml(text: str, source: str) -> Document:
             mark = error.context_mark or mark  # what is never closed is seen where it begins, not where the text ends
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         message = ", ".join(part for part in (error.context, error.problem) if part)
-        raise PlanProblems(source, (syntax_problem(text, message, line, column),)) from error
+        raise PlanProblems(source, (syntax_problem(shown, message, line, column),)) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise PlanProblems(source, (Problem("", " ".join(str(error).split())),)) from error
     except _Refused as refused:
-        problem = syntax_problem(text, refused.message, refused.line, refused.column)
+        problem = syntax_problem(shown, refused.message, refused.line, refused.column)
         raise PlanProblems(source, (problem,)) from refused
     return Document(builder.root, builder.lines, tuple(builder.problems))
 
@@ -198,14 +202,14 @@ class _Builder:
                 self._scalar(event)
             case yaml.AliasEvent(anchor=anchor):
                 if anchor not in self._anchors:
-                    raise _Refused(f"the alias *{anchor} stands before or within what it means", event)
+                    raise _Refused("the alias stands before or within what it means", event)
                 self._add(*self._anchors[anchor], None, event)
             case _:
                 pass
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         if event.tag is not None and event.tag not in _COLLECTION_TAGS:
-            raise _Refused(_tag_message(event.tag), event)
+            raise _Refused(_TAG, event)
         if len(self._stack) >= MAX_DEPTH:
             raise _Refused(_TOO_DEEP, event)
         if self._stack and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is None:
@@ -216,7 +220,7 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         if event.tag not in (None, "!", _STR_TAG):
-            raise _Refused(_tag_message(event.tag), event)
+            raise _Refused(_TAG, event)
         parent = self._stack[-1] if self._stack else None
         if parent is not None and isinstance(parent.value, dict) and parent.key is None:
             self._key(parent, event)
@@ -271,13 +275,10 @@ def _resolve(text: str) -> Any:
     return float(text) if FLOAT.fullmatch(text) and math.isfinite(float(text)) else text
 
 
-def _tag_message(tag: str) -> str:
-    return f"the tag {tag!r} is not allowed; a plan is plain data without tags"
-
-
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STR_TAG = "tag:yaml.org,2002:str"
 _COLLECTION_TAGS = ("!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_TAG = "the tag is not allowed; a plan is plain data without tags"
 _TOO_DEEP = f"lists and mappings are nested deeper than {MAX_DEPTH} levels"
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),

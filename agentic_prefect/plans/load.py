@@ -1,5 +1,6 @@
 """A plan from text, and text from a plan."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
@@ -26,9 +27,12 @@ def load_plan(text: str | Mapping[str, Any], *, source: str = "<plan>", format: 
     Raises:
         PlanProblems: With everything that is wrong at once.
     """
-    document = read_document(text, source=source, format=format) if isinstance(text, str) else Document(text)
-    problems = [*document.problems, *_outer_problems(document.value)]
-    if problems:
+    if isinstance(text, str):
+        # What names no tasks may be any file, one with secrets too.
+        document = read_document(text, source=source, format=format, quoting=bool(_TASKS.search(text)))
+    else:
+        document = Document(text)
+    if problems := (_outer_problems(document.value) or document.problems):
         raise PlanProblems(source, tuple(problems))
     value, keys = _without_keys(document.value)
     problems = [_key_problem(name, document) for name in keys]
@@ -72,17 +76,21 @@ def _key_problem(name: str, document: Document) -> Problem:
 
 
 _KEY = "api_key"
+_TASKS = re.compile(r"(?:^|[{,])\s*[\"']?tasks[\"']?\s*:", re.MULTILINE)
+"""What a text that is meant as a plan has somewhere."""
 
 
 def _outer_problems(value: Any) -> list[Problem]:
-    """What makes looking any further useless."""
+    """What makes looking any further useless. What is no plan at all is not quoted."""
     if value is None:
         return [Problem("", "the plan is empty.", "It needs at least `name` and `tasks`.")]
     if not isinstance(value, Mapping):
-        kind = type(value).__name__
-        return [Problem("", f"a plan is a mapping with `name` and `tasks`, got {kind}: {str(value)[:60]!r}.")]
-    version = cast("Mapping[str, Any]", value).get("schema_version")
+        return [Problem("", f"a plan is a mapping with `name` and `tasks`, got {type(value).__name__}.")]
+    given = cast("Mapping[str, Any]", value)
+    version = given.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         message = f"the plan is written for schema version {version}, this program reads up to {SCHEMA_VERSION}."
         return [Problem("schema_version", message, "Update agentic-prefect, or write the plan for the older version.")]
+    if given.keys().isdisjoint(("name", "tasks", "steps")):
+        return [Problem("", f"the field {name!r} is missing") for name in ("name", "tasks")]
     return []

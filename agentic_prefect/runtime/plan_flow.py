@@ -17,7 +17,7 @@ from prefect.results import aget_default_result_storage
 from prefect.utilities.annotations import quote
 from pydantic_core import to_jsonable_python
 
-from agentic_prefect.errors import AgenticError, PlanInvalid
+from agentic_prefect.errors import PlanInvalid
 from agentic_prefect.interventions.desk import Recalled
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
@@ -35,6 +35,7 @@ from agentic_prefect.runtime.links import run_url
 from agentic_prefect.runtime.local_results import keep_whole
 from agentic_prefect.runtime.plan_run import PlanRun, WrittenPlan
 from agentic_prefect.runtime.previous import looks_back, previous_run
+from agentic_prefect.runtime.redacted_errors import errors_without_secrets
 from agentic_prefect.runtime.services import Services, current_disclosure, current_services
 from agentic_prefect.runtime.states import plan_state
 
@@ -68,7 +69,9 @@ async def plan_flow(
 ) -> Any:
     """Run a plan of agent tasks."""
     known = RunRecord.model_validate(record or {})
-    return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, current_services(), known))
+    services = current_services()
+    with errors_without_secrets():  # what is wrong with an input may quote it
+        return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, services, known))
 
 
 async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, record: RunRecord = _NEW) -> PlanResult:

@@ -37,8 +37,8 @@ CASES = [
     Case("a list", "- a", ("a plan is a mapping with `name` and `tasks`, got list",)),
     Case("two documents", "name: p\n---\nname: q", ("line 2", "a second one starts here")),
     Case("a tag", "name: !!python/object/apply:os.system [ls]", ("line 1: column 7", "the tag", "is not allowed")),
-    Case("an alias to nothing", "name: *x", ("the alias *x stands before",)),
-    Case("an alias in itself", "name: &x [*x]", ("the alias *x stands before or within",)),
+    Case("an alias to nothing", "name: *x", ("line 1: column 7: the alias stands before",)),
+    Case("an alias in itself", "name: &x [*x]", ("line 1: column 11: the alias stands before or within",)),
     Case("a merge key", tasks("{id: a, <<: {retries: 1}}"), ("merge keys", "under `defaults`")),
     Case("a list as a key", "? [a]\n: b", ("a key must be text",)),
     Case(
@@ -61,6 +61,30 @@ def test_broken_text(case: Case) -> None:
     for expected in case.expected:
         assert expected in str(caught.value)
     assert len(caught.value.problems) == case.count
+
+
+NO_PLANS = [
+    ("DB_PASSWORD=hunter2secret\nUSER=ada\n", "p.yaml: a plan is a mapping with `name` and `tasks`, got str."),
+    (
+        "hunter2secret: DB_PASSWORD\nhunter2secret: x\n",
+        "p.yaml has 2 problems:\n  - the field 'name' is missing",
+    ),
+    ("DB_PASSWORD: hunter2secret: more\n", "p.yaml: line 1: column 27: mapping values are not allowed"),
+    ("DB_PASSWORD: !hunter2secret x\n", "p.yaml: line 1: column 14: the tag is not allowed"),
+    ("DB_PASSWORD: *hunter2secret\n", "p.yaml: line 1: column 14: the alias stands before"),
+    ('["hunter2secret"', "p.yaml: line 1: column 1: "),
+    ('{"DB_PASSWORD": "hunter2secret"\n"more": 1}', "p.yaml: line 2: column 1: "),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), NO_PLANS)
+def test_what_is_no_plan_is_not_quoted(text: str, expected: str) -> None:
+    """A file that names no tasks may hold secrets: only the place of a fault is told."""
+    with pytest.raises(PlanProblems) as caught:
+        load_plan(text, source="p.yaml")
+
+    assert str(caught.value).startswith(expected)
+    assert "hunter2secret" not in str(caught.value)
 
 
 def test_yaml_is_read_as_version_1_2() -> None:
