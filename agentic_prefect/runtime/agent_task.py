@@ -20,12 +20,12 @@ from prefect.utilities.engine import emit_task_run_state_change_event
 
 from agentic_prefect.models.result import TaskResult
 from agentic_prefect.models.status import TaskStatus
+from agentic_prefect.patience import is_away, patiently
 from agentic_prefect.policies.failure import TryAgain, most_retries
 from agentic_prefect.runtime.boundary import attempt, failed_state
 from agentic_prefect.runtime.caching import FixedKey
 from agentic_prefect.runtime.job import Job
 from agentic_prefect.runtime.local_results import whole_files_of_run
-from agentic_prefect.runtime.patience import is_away, patiently
 from agentic_prefect.runtime.redacted_logs import redact_logs_of_runs
 from agentic_prefect.runtime.states import result_of
 

@@ -69,9 +69,7 @@ async def plan_flow(
 ) -> Any:
     """Run a plan of agent tasks."""
     known = RunRecord.model_validate(record or {})
-    services = current_services()
-    with errors_without_secrets():  # what is wrong with an input may quote it
-        return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, services, known))
+    return plan_state(await run_here(Plan.model_validate(plan), inputs or {}, current_services(), known))
 
 
 async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, record: RunRecord = _NEW) -> PlanResult:
@@ -91,14 +89,9 @@ async def run_here(plan: Plan, inputs: Mapping[str, Any], services: Services, re
         raise PlanInvalid("A plan runs inside of a Prefect flow. Call this from a flow, or use `run_plan`.")
     install_log_filter()
     keep_whole(context.result_store)
-    try:
+    with errors_without_secrets(services.disclosure):  # what is wrong with an input may quote it
         run = await _run_of(plan, inputs, services, record, context, context.flow_run)
         return await _to_its_end(run, services, context.flow_run)
-    except AgenticError as error:
-        told = services.disclosure.text(str(error))
-        if told == str(error):
-            raise
-        raise PlanInvalid(told) from None  # what is wrong with an input may quote it, and Prefect keeps what it says
 
 
 async def _run_of(
