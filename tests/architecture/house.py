@@ -86,14 +86,17 @@ ENVIRONMENT_PLACE: Final = "agentic_prefect.settings"
 
 BROAD_EXCEPT_PLACES: Final = frozenset(
     {
+        "agentic_prefect.runtime.agent_task",
         "agentic_prefect.runtime.boundary",
         "agentic_prefect.runtime.functions",
+        "agentic_prefect.runtime.work",
         "agentic_prefect.observers.dispatch",
+        "agentic_prefect.agents.importing",
         "agentic_prefect.plugins",
     }
 )
-"""Where `except Exception` may stand: the task boundary, here and where functions run elsewhere, event dispatch, plugin
-loading."""
+"""Where `except Exception` may stand: the task boundary (putting the work together, its attempts here and elsewhere, the
+engine around them), event dispatch, and the loading of plugins and of what a plan names."""
 
 IMPURE: Final[dict[str, frozenset[str]]] = {
     "the clock": frozenset({"time"}),

@@ -139,7 +139,7 @@ def deferred_imports(modules: tuple[Module, ...]) -> list[Violation]:
 
 
 def broad_except(modules: tuple[Module, ...]) -> list[Violation]:
-    """`except Exception` stands at the task boundary, here and elsewhere, in event dispatch and in plugin loading."""
+    """`except Exception` stands at the task boundary, in event dispatch, and where code of others is loaded."""
     return [
         Violation(f"{module.path}:{node.lineno}", "catch the error that is meant; a broad except has few places")
         for module in modules
