@@ -217,11 +217,15 @@ class Assembly:
                 if isinstance(chat, OpenAIModel):
                     chat.warm_up()
 
-    async def aclose(self) -> None:
-        """Close what is held open."""
+    async def disconnect(self) -> None:
+        """Close the connections; pending spans go their way."""
         if self.functions is not None:
             await self.functions.aclose()
         await self.models.aclose()
+
+    async def aclose(self) -> None:
+        """Close what is held open, and send what is pending."""
+        await self.disconnect()
         if self._spans is not None:
             await asyncio.to_thread(flush_spans)
 

@@ -1,7 +1,8 @@
 """The ways to run something: a plan on its own, a plan inside of a flow, a function as an agent task."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from agentic_prefect.blocks.named import with_profiles
@@ -93,7 +94,16 @@ def agent_task(
         agent: Who does it; a name alone is an agent whose role is that name.
         fields: Any field of `AgentTask`, such as `model`, `retries`, `timeout_s`, `failure_policy`, `prompt`.
     """
-    return decorator.agent_task(agent=agent, services=services, **fields)
+    return decorator.agent_task(agent=agent, services=_for_one_call, **fields)
+
+
+@asynccontextmanager
+async def _for_one_call() -> AsyncGenerator[Services]:
+    assembly = Assembly()
+    try:
+        yield assembly.services
+    finally:
+        await assembly.disconnect()
 
 
 def _require_plan(plan: object) -> None:

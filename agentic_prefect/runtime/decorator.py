@@ -4,6 +4,7 @@ import hashlib
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 from uuid import UUID
 
@@ -27,11 +28,13 @@ from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.ports import TaskKind, Work
 from agentic_prefect.runtime.agent_task import execute, install_log_filter
 from agentic_prefect.runtime.paid_calls import StoredCalls
-from agentic_prefect.runtime.services import RunInfo, Services, current_services
+from agentic_prefect.runtime.services import RunInfo, Services, services_or
 from agentic_prefect.runtime.work import Place, job_for
 
 P = ParamSpec("P")
 OutputT = TypeVar("OutputT")
+
+OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
 
 KEPT_RUNS = 10_000
 """How many task runs are remembered, to draw an edge from one to a task that is given its result."""
@@ -53,7 +56,7 @@ class AgentFunction(Generic[P, OutputT]):
         func: Callable[P, Awaitable[OutputT]],
         agent: AgentSpec,
         fields: Mapping[str, Any],
-        services: Callable[[], Services] | None,
+        services: OpenServices | None,
     ) -> None:
         self._func, self._agent, self._fields, self._services = func, agent, dict(fields), services
         self._signature = inspect.signature(func)
@@ -80,7 +83,8 @@ class AgentFunction(Generic[P, OutputT]):
                 reason=f"it needs {missing.task_id!r}, which is {missing.status}",
             )
         given = {name: _output_of(value) for name, value in bound.arguments.items()}
-        result = await self._run(to_jsonable_python(given), upstream)
+        async with services_or(self._services) as services:
+            result = await self._run(to_jsonable_python(given), upstream, services)
         _remember(result)
         if not result.success:
             return cast("TaskResult[OutputT]", result)
@@ -88,8 +92,8 @@ class AgentFunction(Generic[P, OutputT]):
             "TaskResult[OutputT]", result.model_copy(update={"output": self._returns.validate_python(result.output)})
         )
 
-    async def _run(self, given: Any, upstream: Sequence[TaskResult]) -> TaskResult:
-        services, context = current_services(self._services), FlowRunContext.get()
+    async def _run(self, given: Any, upstream: Sequence[TaskResult], services: Services) -> TaskResult:
+        context = FlowRunContext.get()
         install_log_filter()
         flow_run = context.flow_run if context else None
         run_id = str(flow_run.id) if flow_run else ""
@@ -163,13 +167,13 @@ class _Typed:
 
 
 def agent_task(
-    *, agent: AgentSpec | str = "assistant", services: Callable[[], Services] | None = None, **fields: Any
+    *, agent: AgentSpec | str = "assistant", services: OpenServices | None = None, **fields: Any
 ) -> Callable[[Callable[P, Awaitable[OutputT]]], AgentFunction[P, OutputT]]:
     """Make an agent task of an async function: its signature gives the types, its docstring is the prompt.
 
     Args:
         agent: Who does it; a name alone is an agent whose role is that name.
-        services: What the task needs from outside where the flow has not said `use(services)`.
+        services: Opens what a call needs from outside where the flow has not said `use(services)`; closed after it.
         fields: Any field of `AgentTask`, such as `model`, `retries`, `timeout_s`, `failure_policy`, `prompt`.
     """
     spec = agent if isinstance(agent, AgentSpec) else AgentSpec(name=agent, role=agent)

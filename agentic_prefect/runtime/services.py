@@ -1,8 +1,8 @@
 """What a run needs from outside: kinds of tasks, observers, the clock and chance. `bootstrap` puts it together."""
 
 import random
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -113,18 +113,32 @@ def current_disclosure() -> Disclosure:
     return services.disclosure if services is not None else Disclosure()
 
 
-def current_services(otherwise: Callable[[], Services] | None = None) -> Services:
-    """The services of this context, else those that `otherwise` makes.
+def current_services() -> Services:
+    """The services of this context.
 
     Raises:
-        PlanInvalid: There are neither.
+        PlanInvalid: There are none.
     """
     services = _current.get()
-    if services is not None:
-        return services
-    if otherwise is None:
+    if services is None:
         raise PlanInvalid(
             "No services are set up for this run. Start the plan with `agentic_prefect.run_plan`, "
             "or call `use(services(...))` in the flow first."
         )
-    return otherwise()
+    return services
+
+
+@asynccontextmanager
+async def services_or(
+    opened: Callable[[], AbstractAsyncContextManager[Services]] | None,
+) -> AsyncGenerator[Services]:
+    """The services of this context, else those that `opened` gives for as long as the block lasts.
+
+    Raises:
+        PlanInvalid: There are neither.
+    """
+    if opened is None or _current.get() is not None:
+        yield current_services()
+        return
+    async with opened() as services:
+        yield services

@@ -2,6 +2,10 @@
 
 import io
 import logging
+import os
+import socket
+import stat
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,6 +19,8 @@ from agentic_prefect.models.agent import PolicyFields
 from agentic_prefect.policies.redaction import MASK
 from agentic_prefect.runtime.services import use
 from agentic_prefect.testing import Reply, ScriptedServer, make_plan
+from agentic_prefect.testing.pytest_plugin import SCRIPTED_KEY
+from tests.runtime.conftest import eventually
 
 pytestmark = pytest.mark.prefect
 
@@ -44,6 +50,38 @@ async def test_how_a_plan_was_run_holds_for_nothing_after_it(openai_env: Scripte
 
     assert said == ["hello", "hello"]
     assert [each.model for each in openai_env.requests] == ["of-the-flow", "of-the-flow"]
+
+
+async def test_an_agent_task_without_services_leaves_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that had to open one, in a flow that has said nothing, closes it when it has its answer."""
+
+    @flow
+    async def own(port: int) -> None:
+        for number in range(3):
+            assert (await greet.with_options(model="openai/scripted")(f"guest {number}")).successful
+
+        async def all_closed() -> bool:
+            return connections_to(port) == 0
+
+        await eventually(all_closed, within_s=5)
+
+    with ScriptedServer() as server:
+        monkeypatch.setenv("OPENAI_API_KEY", SCRIPTED_KEY)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        await own(int(server.url.rpartition(":")[2]))
+
+    assert server.count == 3
+
+
+def connections_to(port: int) -> int:
+    """How many sockets of this process are connected to a port."""
+    peers: list[Any] = []
+    for fd in map(int, os.listdir("/dev/fd")):
+        with suppress(OSError):  # it is gone, or is connected to nothing
+            if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                with socket.socket(fileno=os.dup(fd)) as copy:
+                    peers.append(copy.getpeername())
+    return sum(isinstance(peer, tuple) and peer[1] == port for peer in peers)
 
 
 async def test_what_an_input_quotes_is_masked_in_the_log_of_a_deployed_plan(monkeypatch: pytest.MonkeyPatch) -> None:
