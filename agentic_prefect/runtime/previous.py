@@ -9,12 +9,12 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterId, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
-from pydantic import ValidationError
 
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.plans.edges import NEEDING_FIELDS
 from agentic_prefect.plans.expressions import NO_PREVIOUS, PreviousRun, references
+from agentic_prefect.runtime.child_results import UNREADABLE
 
 MOST_LOOKED_AT: Final = 50
 """How many of the latest completed runs are looked through for one of the same plan that was no rehearsal."""
@@ -36,9 +36,18 @@ async def previous_run(plan: Plan, run: FlowRun) -> PreviousRun:
     began = run.start_time or run.expected_start_time
     if run.parent_task_run_id is not None or began is None:
         return NO_PREVIOUS
+    is_told = False
     async with get_client() as client:
         for found in await _completed(client, plan, run, began):
-            if not _is_rehearsal(found.parameters) and (result := await _result_of(found)) is not None:
+            if _is_rehearsal(found.parameters):
+                continue
+            try:
+                result = await _result_of(found)
+            except UNREADABLE as error:
+                if not is_told:
+                    _tell(found, error)
+                is_told = True
+            else:
                 return PreviousRun(result.output, str(found.id), result.ended_at.isoformat())
     return NO_PREVIOUS
 
@@ -60,18 +69,23 @@ async def _completed(client: PrefectClient, plan: Plan, run: FlowRun, began: dat
     return [each for each in found if run.deployment_id is not None or _plan_name(each.parameters) == plan.name]
 
 
-async def _result_of(run: FlowRun) -> PlanResult | None:
-    """What it put out; `None`, with a warning, when that is gone or lies where this process does not reach."""
-    try:
-        data: object = await cast(Any, run.state).aresult(raise_on_failure=False)
-        return data if isinstance(data, PlanResult) else PlanResult.model_validate(data)
-    except (OSError, ValueError, ValidationError) as error:
-        _log.warning(
-            "The result of the previous run %s cannot be read here, so that an earlier one is taken: %s: %s. Runs on "
-            "several machines need a storage block that all of them reach.",
-            run.id, type(error).__name__, error,
-        )  # fmt: skip
-        return None
+async def _result_of(run: FlowRun) -> PlanResult:
+    """What it put out.
+
+    Raises:
+        Exception: One of `UNREADABLE`: it was not kept, is gone, is no plan's, or lies out of this process's reach.
+    """
+    data: object = await cast(Any, run.state).aresult(raise_on_failure=False)
+    return data if isinstance(data, PlanResult) else PlanResult.model_validate(data)
+
+
+def _tell(run: FlowRun, error: Exception) -> None:
+    _log.warning(
+        "The result of the previous run %s cannot be read here, so that an earlier one is taken: %s: %s. Runs on "
+        "several machines need a storage block that all of them reach, and a flow of your own has to keep the plan's "
+        "result: `persist_result=True`, and `return` what `run_plan_here` gives.",
+        run.id, type(error).__name__, error,
+    )  # fmt: skip
 
 
 def _is_rehearsal(parameters: Mapping[str, Any]) -> bool:

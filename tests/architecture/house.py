@@ -95,8 +95,8 @@ BROAD_EXCEPT_PLACES: Final = frozenset(
         "agentic_prefect.plugins",
     }
 )
-"""Where `except Exception` may stand: the task boundary (putting the work together, its attempts here and elsewhere, the
-engine around them), event dispatch, and the loading of plugins and of what a plan names."""
+"""Where `except Exception` may stand: the task boundary (putting the work together, its attempts here and elsewhere,
+the engine around it), event dispatch, and the loading of plugins and of what a plan names."""
 
 IMPURE: Final[dict[str, frozenset[str]]] = {
     "the clock": frozenset({"time"}),

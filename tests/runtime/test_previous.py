@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH
 
-from agentic_prefect import RunOptions, load_plan, run_plan
-from agentic_prefect.bootstrap import check
+from agentic_prefect import PlanResult, RunOptions, load_plan, run_plan
+from agentic_prefect.bootstrap import check, run_plan_here
 from agentic_prefect.testing import Fault, Reply, ScriptedServer
 
 pytestmark = pytest.mark.prefect
@@ -77,6 +79,29 @@ async def test_a_result_that_is_gone_is_passed_over(plan: Any, openai_env: Scrip
 
     assert result.successful
     assert "Compare with one" in openai_env.requests_matching("Compare")[2].prompt_text
+
+
+@pytest.mark.parametrize(("keeps", "seen"), [(False, "Compare with null"), (True, "Compare with one")])
+async def test_a_deployed_flow_of_one_s_own_looks_back_if_it_keeps_results(
+    plan: Any, openai_env: ScriptedServer, keeps: bool, seen: str
+) -> None:
+    """One that keeps the plan's result sees it in its next run; one that keeps none sees null, and completes."""
+    openai_env.on("First time", Reply.text("hello"), Reply.text("hello"))
+    openai_env.on("Compare", Reply.text("one"), Reply.text("two"))
+
+    @flow(name=f"own-{plan.name}", persist_result=keeps)
+    async def own() -> PlanResult:
+        return await run_plan_here(plan)
+
+    deployment: Any = await own.ato_deployment("again")
+    deployed = await deployment.aapply()
+    async with get_client() as client:
+        for _ in range(2):
+            run = await client.create_flow_run_from_deployment(deployed)
+            state: Any = await run_flow_async(own, flow_run=run, return_type="state")
+            assert state.name == "Completed", state.message
+
+    assert seen in openai_env.requests_matching("Compare")[1].prompt_text
 
 
 def test_a_field_that_the_previous_run_does_not_have_is_told() -> None:
