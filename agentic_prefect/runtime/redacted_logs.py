@@ -10,9 +10,13 @@ class Redacting(logging.Filter):
     """Masks secrets in a record's message and in its traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Every record is kept."""
+        """Every record is kept; one whose arguments do not fit its message has both side by side."""
         disclosure = current_disclosure()
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001  # an argument's text is somebody's own code, and who logs is not to be harmed
+            message = _unformatted(record)
+            record.msg, record.args = message, ()
         clean = disclosure.text(message)
         if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
             trace = "".join(traceback.format_exception(record.exc_info[1]))
@@ -23,6 +27,18 @@ class Redacting(logging.Filter):
         if clean != message:
             record.msg, record.args = clean, ()
         return True
+
+
+def _unformatted(record: logging.LogRecord) -> str:
+    arguments = record.args if isinstance(record.args, tuple) else (record.args,)
+    return f"{_said(record.msg)} ({', '.join(map(_said, arguments))})"
+
+
+def _said(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001  # as above
+        return object.__repr__(value)
 
 
 def redact_logs_of_runs() -> None:

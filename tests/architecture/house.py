@@ -89,6 +89,7 @@ BROAD_EXCEPT_PLACES: Final = frozenset(
         "agentic_prefect.runtime.agent_task",
         "agentic_prefect.runtime.boundary",
         "agentic_prefect.runtime.functions",
+        "agentic_prefect.runtime.redacted_logs",
         "agentic_prefect.runtime.work",
         "agentic_prefect.observers.dispatch",
         "agentic_prefect.agents.importing",
@@ -96,7 +97,8 @@ BROAD_EXCEPT_PLACES: Final = frozenset(
     }
 )
 """Where `except Exception` may stand: the task boundary (putting the work together, its attempts here and elsewhere,
-the engine around it), event dispatch, and the loading of plugins and of what a plan names."""
+the engine around it), event dispatch, the loading of plugins and of what a plan names, and where a log's arguments are
+made text by code of their own."""
 
 IMPURE: Final[dict[str, frozenset[str]]] = {
     "the clock": frozenset({"time"}),
