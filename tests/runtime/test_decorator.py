@@ -32,7 +32,6 @@ def files_in(folder: Path) -> list[str]:
 
 async def test_a_flow_that_is_retried_takes_over_what_its_agent_tasks_put_out(openai_env: ScriptedServer) -> None:
     """Two calls of the same work are two answers, and a retry of the flow finds the answer of each."""
-    # U-05
     openai_env.on("How many", *map(Reply.text, "78"))
     tries: list[list[tuple[int, bool]]] = []
 
