@@ -120,6 +120,8 @@ class Assembly:
 
     def kinds(self, info: RunInfo) -> Mapping[str, TaskKind]:
         """The kinds of tasks for one run, with what they put out checked."""
+        if info.parent_task is not None and info.parent_run_id is not None:
+            self._ledgers.share(info.parent_task, info.parent_run_id, info.run_id)
         runner = self._runner(info.plan, info.run_id, info.parent_run_id)
         hub = CheckHub(Judge(self.builder, runner), self.verifiers, self.settings.allowed_packages)
         kinds: dict[str, TaskKind] = {

@@ -175,6 +175,12 @@ class Ledgers:
             if task.id in usage:
                 self.of_task(task, run_id, ledger).book(usage[task.id])
 
+    def share(self, task: AgentTask, parent_run_id: str, run_id: str) -> None:
+        """Have the run that is a task of another one spend out of the task's budget, if it has one, not its plan's."""
+        parent = self._by_run.get(parent_run_id)
+        if task.budget is not None and parent is not None:
+            self._by_run.setdefault(run_id, self.of_task(task, parent_run_id, parent))
+
     def allow(self, task: AgentTask, run_id: str, more: Budget) -> None:
         """Let so much more be spent for a task that its budget, or one around it, has stopped."""
         ledger = self._by_task.get((run_id, task.id)) or self._by_run.get(run_id)

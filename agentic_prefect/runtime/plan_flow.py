@@ -22,6 +22,7 @@ from agentic_prefect.interventions.desk import Recalled
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.run_record import RunRecord
+from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.plans.deployment_name import OF_PLANS
 from agentic_prefect.plans.expressions import NO_PREVIOUS
@@ -45,6 +46,8 @@ class Nesting:
     """The run that a sub-plan is part of."""
 
     parent_run_id: str
+    task: AgentTask
+    """The task of that run which the sub-plan is."""
     stop_reason: Callable[[], str]
     """Why the parent is stopping this part; empty while it is not."""
     spent: Callable[[Usage], None]
@@ -115,6 +118,7 @@ async def _run_of(
         run_id=run_id,
         lineage=lineage_of(since.lineage, since.renewed, blueprint.graph),
         parent_run_id=parent.parent_run_id if parent else None,
+        parent_task=parent.task if parent else None,
         is_new=_is_new(flow_run, record),
         url=run_url(run_id),
         written=WrittenPlan(record.plan_hash or plan_hash(plan), record.plan_version),

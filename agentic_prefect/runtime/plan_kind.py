@@ -21,7 +21,7 @@ class PlanKind:
 
     async def execute(self, work: Work) -> Any:
         """The output of the sub-plan. The task's input, a mapping, gives the plan's inputs; its budget, if it has one,
-        takes the place of the plan's.
+        takes the place of the plan's, and holds for all items and attempts of the task together.
 
         Raises:
             PlanInvalid: There is no such plan, or the inputs do not fit.
@@ -37,7 +37,7 @@ class PlanKind:
             )
         if work.task.budget is not None:
             plan = plan.model_copy(update={"budget": work.task.budget})
-        token = nesting.set(Nesting(work.run_id, work.stop_reason, work.trail.spent))
+        token = nesting.set(Nesting(work.run_id, work.task, work.stop_reason, work.trail.spent))
         try:
             state = await start(
                 plan,

@@ -19,6 +19,7 @@ from agentic_prefect.models.events import (
 from agentic_prefect.models.result import BudgetReport, PlanResult, TaskResult
 from agentic_prefect.models.status import PlanStatus
 from agentic_prefect.models.suspension import Suspension
+from agentic_prefect.models.task import AgentTask
 from agentic_prefect.observers.dispatch import Dispatcher
 from agentic_prefect.plans.advance import advance, begin
 from agentic_prefect.plans.lineage import Lineage
@@ -65,6 +66,7 @@ class PlanRun:
         run_id: str,
         lineage: Lineage,
         parent_run_id: str | None = None,
+        parent_task: AgentTask | None = None,
         is_new: bool = False,
         url: str | None = None,
         written: WrittenPlan = UNKNOWN,
@@ -77,7 +79,14 @@ class PlanRun:
         self._progress = Progress()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._started_at = services.clock()
-        info = RunInfo(blueprint.plan, run_id, parent_run_id, lineage, lambda: self.result or self._progress.results)
+        info = RunInfo(
+            blueprint.plan,
+            run_id,
+            parent_run_id,
+            lineage,
+            lambda: self.result or self._progress.results,
+            parent_task=parent_task,
+        )
         self._dispatcher = Dispatcher(services.observers(info), disclosure=services.disclosure)
         self._desk = desk = Desk(services.gate, self._dispatcher.notify, services.disclosure, services.clock)
         before = before or Recalled()

@@ -35,6 +35,8 @@ class RunInfo:
     """The results so far, by task id and by `id[index]`; the plan's result once it has ended."""
     whole_plan: bool = True
     """False for a single task in somebody's own flow."""
+    parent_task: AgentTask | None = None
+    """The task of the parent's run that this run is; `None` for a run that is part of no other."""
 
 
 def _now() -> datetime:

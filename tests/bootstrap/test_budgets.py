@@ -59,6 +59,19 @@ async def test_a_sub_plan_spends_its_parent_s_budget(scripted_server: ScriptedSe
     assert error.code == "budget_exceeded"
 
 
+async def test_the_budget_of_a_sub_plan_s_task_covers_all_its_items(openai_env: ScriptedServer) -> None:
+    """Three items of two calls each, with a budget of two, send two requests, whatever the plan inside allows."""
+    inner = {"name": "inner", "tasks": [{"id": "x", "description": "x"}, {"id": "y", "description": "y"}],
+             "budget": {"calls": 9}, **MODEL}  # fmt: skip
+    plan = make_plan({"id": "each", "kind": "plan", "plan": inner, "for_each": [1, 2, 3], "budget": {"calls": 2}})
+    result = await run_plan(plan)
+    error = result.results["each"].error
+
+    assert (openai_env.count, result.usage.calls, result.successful) == (2, 2, False)
+    assert error is not None
+    assert "The budget of task 'each' is 2 model calls; 2 are spent" in error.message
+
+
 async def test_failed_attempts_count(scripted_server: ScriptedServer, openai_env: None) -> None:
     """A retry that the budget does not allow is not sent, and the error says which limit stood in the way."""
     scripted_server.answer_by_default(Fault.server_error())
@@ -251,6 +264,19 @@ async def test_a_task_of_a_sub_plan_asks_for_more_of_the_outer_budget(openai_env
     assert "The budget of plan 'plan' is 2 model calls" in str(questions[0].intervention.error)
     assert result.budget is not None
     assert (result.budget.calls, result.usage.calls) == (3, 3)
+
+
+async def test_more_for_a_sub_plan_s_task_goes_to_what_is_left_of_it(openai_env: ScriptedServer) -> None:
+    """People are asked once; its own budget is raised and the plan's is not; what was answered is not asked again."""
+    tasks = [{"id": "x", "description": "x"}, {"id": "y", "description": "y", "after": "x"}]
+    inner = {"name": "inner", "tasks": tasks, **MODEL}
+    plan = make_plan({"id": "nest", "kind": "plan", "plan": inner, "budget": {"calls": 1}, **ASK}, budget={"calls": 9})
+    result, questions, _ = await asked_for_more(plan, "calls=1")
+
+    assert (result.status, openai_env.count, len(questions)) == (PlanStatus.COMPLETED, 2, 1)
+    assert "The budget of task 'nest' is 1 model calls; 1 are spent" in str(questions[0].intervention.error)
+    assert result.budget is not None
+    assert (result.budget.calls, result.budget.before) == (9, None)
 
 
 async def test_a_cheaper_model_does_what_the_budget_leaves_room_for(openai_env: ScriptedServer) -> None:
