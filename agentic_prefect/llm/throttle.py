@@ -2,18 +2,15 @@
 
 import asyncio
 import json
-import math
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 
-from aiolimiter import AsyncLimiter
-
 from agentic_prefect.errors import Overloaded, RateLimited
 from agentic_prefect.llm.in_flight import Slots
-from agentic_prefect.llm.per_loop import PerLoop
+from agentic_prefect.llm.per_minute import PerMinute
 from agentic_prefect.llm.waits import Waiting, before_another, used_if_cancelled
 from agentic_prefect.models.chat import ChatRequest, ChatResponse
 from agentic_prefect.models.connection import Connection
@@ -21,9 +18,6 @@ from agentic_prefect.models.usage import Usage
 from agentic_prefect.policies.budget import estimate_tokens, prompt_tokens
 from agentic_prefect.ports import ChatModel, ModelDirectory, ResolvedModel, SharedLimits
 
-BURST_S = 10
-"""The limits per minute are kept over stretches of this many seconds, so that a run does not begin with a burst that
-the provider would refuse."""
 MOST_JITTER_S = 1.0
 """Those who waited together do not all come back in the same moment."""
 
@@ -59,8 +53,8 @@ class Throttle:
     ) -> None:
         self._name, self._shared, self._hold = name, shared, hold or Hold()
         self._slots = None if connection.max_in_flight is None else Slots(connection.max_in_flight)
-        self._requests = _limiter(connection.requests_per_minute)
-        self._tokens = _limiter(connection.tokens_per_minute)
+        self._requests = _limit(connection.requests_per_minute)
+        self._tokens = _limit(connection.tokens_per_minute)
 
     @asynccontextmanager
     async def turn(self, tokens: int, waiting: Waiting) -> AsyncGenerator[None]:
@@ -102,21 +96,14 @@ class Throttle:
                 await asyncio.sleep(left)
 
     async def _take_turns(self, tokens: int, waiting: Waiting) -> None:
-        for limiter, amount in ((self._requests, 1), (self._tokens, tokens)):
-            if limiter is not None:
-                await self._take(limiter.get(), amount, waiting)
+        for limit, amount in ((self._requests, 1), (self._tokens, tokens)):
+            if limit is not None:
+                why = f"Connection {self._name!r} is at its limit per minute."
+                with nullcontext() if limit.has_room(amount) else waiting(why):
+                    await limit.take(amount)
         if self._shared is not None:
             with waiting(""):
                 await self._shared.acquire(self._name, tokens)
-
-    async def _take(self, limiter: AsyncLimiter, amount: int, waiting: Waiting) -> None:
-        # What is larger than the whole stretch would wait for ever.
-        amount = min(amount, math.floor(limiter.max_rate))
-        if limiter.has_capacity(amount):
-            await limiter.acquire(amount)
-            return
-        with waiting(f"Connection {self._name!r} is at its limit per minute."):
-            await limiter.acquire(amount)
 
 
 class ThrottledModel:
@@ -157,10 +144,8 @@ class ThrottledModels:
         return found if throttle is None else replace(found, chat=ThrottledModel(found.chat, throttle, self._waiting))
 
 
-def _limiter(per_minute: int | None) -> PerLoop[AsyncLimiter] | None:
-    if per_minute is None:
-        return None
-    return PerLoop(lambda: AsyncLimiter(max(1.0, per_minute * BURST_S / 60), max(BURST_S, 60 / per_minute)))
+def _limit(per_minute: int | None) -> PerMinute | None:
+    return None if per_minute is None else PerMinute(per_minute)
 
 
 def _tokens_of(request: ChatRequest) -> int:

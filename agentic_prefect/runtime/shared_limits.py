@@ -14,7 +14,8 @@ Kind = Literal["requests", "tokens"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 PREFIX: Final = "agentic"
 BURST_S: Final = 10
-"""A limit's slots are those of this many seconds; what is taken comes back at the rate per minute."""
+"""A limit's slots are those of this many seconds; what is taken comes back at the rate per minute. More is taken bit by
+bit."""
 MOST_LIMITS: Final = 200
 
 
@@ -35,14 +36,15 @@ class PrefectLimits:
 
     def __init__(self) -> None:
         self._limits: dict[str, int] | None = None
+        """A minute, by name."""
 
     async def acquire(self, connection: str, tokens: int) -> None:
-        """Wait until one request of so many tokens may be sent."""
+        """Wait until one request of so many tokens may be sent; one above the whole limit waits a minute."""
         limits = await self._known()
         for kind, amount in zip(KINDS, (1, tokens), strict=True):
-            most = limits.get(_name(connection, kind))
-            if most is not None and amount > 0:
-                await rate_limit(_name(connection, kind), occupy=min(amount, most), strict=True)
+            per_minute = limits.get(_name(connection, kind))
+            if per_minute is not None:
+                await _take(_name(connection, kind), min(amount, per_minute), most_at_once=_slots(per_minute))
 
     async def hold(self, connection: str, seconds: float) -> None:
         """Let no worker send anything for so long: the limit counts as taken up until then."""
@@ -56,9 +58,7 @@ class PrefectLimits:
 
     async def _known(self) -> dict[str, int]:
         if self._limits is None:
-            self._limits = {
-                _name(each.connection, each.kind): _slots(each.per_minute) for each in await shared_limits()
-            }
+            self._limits = {_name(each.connection, each.kind): each.per_minute for each in await shared_limits()}
         return self._limits
 
 
@@ -94,6 +94,11 @@ async def remove_shared_limits(connection: str) -> int:
             except ObjectNotFound:
                 continue
     return removed
+
+
+async def _take(name: str, amount: int, *, most_at_once: int) -> None:
+    for taken in range(0, amount, most_at_once):
+        await rate_limit(name, occupy=min(amount - taken, most_at_once), strict=True)
 
 
 def _name(connection: str, kind: Kind) -> str:

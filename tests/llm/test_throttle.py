@@ -111,13 +111,26 @@ async def test_requests_per_minute(scripted_server: ScriptedServer) -> None:
 
 
 async def test_tokens_per_minute(scripted_server: ScriptedServer) -> None:
-    """A request waits until its tokens are there; one that is larger than the limit is let through in its turn."""
-    connections, waits = connections_to(scripted_server, tokens_per_minute=6000), Waits()
-    await ask(connections, waits, tokens=100_000)
-    await ask(connections, waits, tokens=95)
+    """A request waits until its tokens are there, at the limit's rate."""
+    connections, waits = connections_to(scripted_server, tokens_per_minute=60_000), Waits()
+    await ask(connections, waits, tokens=9_999)
+    await ask(connections, waits, tokens=999)
     first, second = scripted_server.requests
 
     assert second.received_at - first.received_at >= 0.4  # the first one may have come a while after it was let through
+
+
+def test_a_limit_per_minute_holds_over_event_loops(scripted_server: ScriptedServer) -> None:
+    """Runs one after the other, each in a loop of its own, share what a minute allows."""
+
+    async def once() -> None:
+        await ask(connections_to(scripted_server, requests_per_minute=60), Waits())
+
+    for _ in range(12):
+        asyncio.run(once())
+    times = sorted(each.received_at for each in scripted_server.requests)
+
+    assert times[11] - times[0] >= 1  # the first one may have come a while after it was let through
 
 
 async def test_a_throttle_without_limits_lets_through(scripted_server: ScriptedServer) -> None:

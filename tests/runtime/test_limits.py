@@ -83,6 +83,21 @@ def test_two_workers_share_a_limit_and_a_hold(cli: Command, prefect_server: str)
     assert held_s >= 2
 
 
+def test_a_large_request_takes_its_tokens_bit_by_bit(cli: Command, prefect_server: str) -> None:
+    """Of six hundred a minute a hundred can be had at once; a hundred and twenty take two seconds."""
+    cli("limits", "set", "large", "--tokens-per-minute", 600)
+
+    async def take() -> float:
+        limits, started = PrefectLimits(), time.monotonic()
+        await limits.acquire("large", 120)
+        return time.monotonic() - started
+
+    spent_s = asyncio.run(take())
+    cli("limits", "remove", "large")
+
+    assert spent_s >= 1.9
+
+
 async def test_two_plans_share_the_limit_of_a_connection(openai_env: ScriptedServer, prefect_server: str) -> None:
     """Of two plans at once with a limit of three the provider never sees four requests."""
     # U-06
