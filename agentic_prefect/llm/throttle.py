@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 
-from agentic_prefect.errors import Overloaded, RateLimited
+from agentic_prefect.errors import ConnectionLost, Overloaded, RateLimited
 from agentic_prefect.llm.in_flight import Slots
 from agentic_prefect.llm.per_minute import PerMinute
 from agentic_prefect.llm.waits import Waiting, before_another, used_if_cancelled
@@ -20,6 +21,7 @@ from agentic_prefect.ports import ChatModel, ModelDirectory, ResolvedModel, Shar
 
 MOST_JITTER_S = 1.0
 """Those who waited together do not all come back in the same moment."""
+_log = logging.getLogger(__name__)
 
 
 class Hold:
@@ -63,6 +65,9 @@ class Throttle:
         Args:
             tokens: What it is expected to take.
             waiting: Entered around each wait.
+
+        Raises:
+            ConnectionLost: The limits that all workers share could not be asked.
         """
         slots = self._slots
         if slots is not None:
@@ -76,7 +81,7 @@ class Throttle:
                 slots.give_back()
 
     async def admit(self, tokens: int, waiting: Waiting) -> None:
-        """Wait until a request may be sent, or another one within its turn; arguments as for `turn`."""
+        """Wait until a request may be sent, or another one within its turn; as for `turn`."""
         with used_if_cancelled(Usage()):
             await self._stand_still(waiting)
             await self._take_turns(tokens, waiting)
@@ -84,10 +89,18 @@ class Throttle:
             await self._stand_still(waiting)
 
     async def hold(self, seconds: float) -> None:
-        """Let nobody in for so long, since the provider said so to one of them."""
+        """Let nobody in for so long, since the provider said so to one of them.
+
+        Where the limits that all workers share are out of order, it holds in this process alone.
+        """
         self._hold.extend(seconds)
         if self._shared is not None:
-            await self._shared.hold(self._name, seconds)
+            (trouble,) = await asyncio.gather(self._shared.hold(self._name, seconds), return_exceptions=True)
+            if isinstance(trouble, Exception):
+                _log.warning(
+                    "Connection %r was told to wait, and the other workers could not be told (%s: %s).",
+                    *(self._name, type(trouble).__name__, trouble),
+                )
 
     async def _stand_still(self, waiting: Waiting) -> None:
         while (left := self._hold.left_s) > 0:
@@ -103,7 +116,18 @@ class Throttle:
                     await limit.take(amount)
         if self._shared is not None:
             with waiting(""):
-                await self._shared.acquire(self._name, tokens)
+                await self._take_shared_turn(self._shared, tokens)
+
+    async def _take_shared_turn(self, shared: SharedLimits, tokens: int) -> None:
+        (trouble,) = await asyncio.gather(shared.acquire(self._name, tokens), return_exceptions=True)
+        if isinstance(trouble, Exception):
+            error = ConnectionLost(
+                f"Connection {self._name!r}: the limits that all workers share could not be asked "
+                f"({type(trouble).__name__}: {trouble}). Nothing was sent. See that the Prefect server is running, or "
+                f"turn off the setting `shared_limits`."
+            )
+            error.usage = Usage()
+            raise error from trouble
 
 
 class ThrottledModel:

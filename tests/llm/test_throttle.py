@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from agentic_prefect.errors import Overloaded, RateLimited
+from agentic_prefect.errors import ConnectionLost, Overloaded, RateLimited
 from agentic_prefect.llm.connections import Connections
 from agentic_prefect.llm.structured import complete_structured
 from agentic_prefect.llm.throttle import ThrottledModels
@@ -40,6 +40,23 @@ class CountedTurns:
 
     async def hold(self, connection: str, seconds: float) -> None:
         pass
+
+
+class LimitsAway:
+    """Limits that all workers have in common, on a server that is away."""
+
+    def __init__(self, *away: str) -> None:
+        self._away = away
+
+    async def acquire(self, connection: str, tokens: int) -> None:
+        self._ask("acquire")
+
+    async def hold(self, connection: str, seconds: float) -> None:
+        self._ask("hold")
+
+    def _ask(self, what: str) -> None:
+        if what in self._away:
+            raise OSError("all connection attempts failed")
 
 
 def connections_to(server: ScriptedServer, shared: SharedLimits | None = None, **limits: int) -> Connections:
@@ -190,13 +207,36 @@ async def test_each_request_for_a_call_takes_its_turn(scripted_server: ScriptedS
     """What a server refuses for its form counts for the limits per minute, too."""
     scripted_server.queue([Fault.schema_refused(), Fault.schema_refused(), Reply.json_value({"value": ["Ada"]})])
     shared = CountedTurns()
-    connections = connections_to(scripted_server, shared=shared)
+    connections = connections_to(scripted_server, shared=shared, max_in_flight=23)
     found = ThrottledModels(connections, connections.throttle, Waits()).resolve("house")
     names = OutputSchema(name="names", json_schema={"type": "array", "items": {"type": "string"}})
     message = Message(role="user", content="Hi.")
     response = await found.chat.complete(ChatRequest(model="m", messages=(message,), output=names))
 
     assert (response.usage.calls, shared.taken) == (3, ["house"] * 3)
+
+
+async def test_a_refusal_stays_one_when_the_other_workers_cannot_be_told(
+    scripted_server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error is the provider's, this process waits all the same, and the log says what did not work."""
+    scripted_server.queue([Fault.rate_limited(retry_after_s=1), Reply.text("fine")])
+    connections, waits = connections_to(scripted_server, shared=LimitsAway("hold"), max_in_flight=21), Waits()
+    with pytest.raises(RateLimited) as caught:
+        await ask(connections, waits)
+    answer = await ask(connections, waits)
+
+    assert (caught.value.retry_after_s, answer) == (1, "fine")
+    assert [why[:36] for why in waits.heard if why] == ["Connection 'house' was told to wait;"]
+    assert "the other workers could not be told (OSError: all connection attempts failed)" in caplog.text
+
+
+async def test_shared_limits_that_cannot_be_asked_are_a_lost_connection(scripted_server: ScriptedServer) -> None:
+    """Which is tried again; nothing was sent, and nothing used."""
+    with pytest.raises(ConnectionLost, match=r"could not be asked \(OSError: all .*\)\. Nothing was sent\.") as caught:
+        await ask(connections_to(scripted_server, shared=LimitsAway("acquire"), max_in_flight=22), Waits())
+
+    assert (caught.value.retryable, caught.value.usage, scripted_server.count) == (True, Usage(), 0)
 
 
 async def test_connections_with_other_limits_hear_of_a_refusal(scripted_server: ScriptedServer) -> None:
