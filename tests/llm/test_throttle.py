@@ -141,7 +141,7 @@ def test_a_limit_per_minute_holds_over_event_loops(scripted_server: ScriptedServ
     """Runs one after the other, each in a loop of its own, share what a minute allows."""
 
     async def once() -> None:
-        await ask(connections_to(scripted_server, requests_per_minute=60), Waits())
+        await ask(connections_to(scripted_server, requests_per_minute=59), Waits())
 
     for _ in range(12):
         asyncio.run(once())
@@ -252,7 +252,7 @@ async def test_connections_with_other_limits_hear_of_a_refusal(scripted_server: 
 async def test_those_at_the_limit_per_minute_hear_of_a_refusal(scripted_server: ScriptedServer) -> None:
     """A request whose minute has come is not sent before the provider's wait is over."""
     scripted_server.queue([Fault.rate_limited(retry_after_s=2)])
-    connections = connections_to(scripted_server, requests_per_minute=60)
+    connections = connections_to(scripted_server, requests_per_minute=58)
     await asyncio.gather(*(ask(connections, Waits()) for _ in range(11)), return_exceptions=True)
     refused = scripted_server.requests[0].answered_at or 0
 
