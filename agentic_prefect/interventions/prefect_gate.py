@@ -26,6 +26,7 @@ from agentic_prefect.models.intervention import BY_CANCELLATION, BY_DEADLINE, De
 from agentic_prefect.patience import patiently
 from agentic_prefect.plans.answers import AnswerRefused
 from agentic_prefect.policies.asking import default_decision, settled_by
+from agentic_prefect.policies.brief import in_brief
 from agentic_prefect.ports import Opening
 
 FLOW_NAME = "ask-a-person"
@@ -117,7 +118,7 @@ async def _through_prefect(asked: _Asked) -> Decision:
         state = cast(
             "State[Decision]",
             await cast(Any, ask_a_person.with_options(flow_run_name=name))(
-                asked.intervention.model_dump(mode="json", exclude={"diagram"}), return_state=True
+                in_brief(asked.intervention).model_dump(mode="json", exclude={"diagram"}), return_state=True
             ),
         )
     except (httpx.HTTPError, ObjectNotFound):

@@ -34,6 +34,7 @@ from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.agent_task import install_log_filter
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.runtime.local_results import keep_whole
+from agentic_prefect.runtime.parameter_size import parameters_fit
 from agentic_prefect.runtime.plan_run import PlanRun, WrittenPlan
 from agentic_prefect.runtime.previous import looks_back, previous_run
 from agentic_prefect.runtime.redacted_errors import errors_without_secrets
@@ -170,7 +171,11 @@ async def _recalled(run: FlowRun) -> Recalled:
 async def start(
     plan: Plan, inputs: Mapping[str, Any], *, run_name: str | None = None, record: RunRecord = _NEW
 ) -> State[PlanResult]:
-    """Run a plan as a flow run of its own, or as a subflow where one is going on; its state carries the result."""
+    """Run a plan as a flow run of its own, or as a subflow where one is going on; its state carries the result.
+
+    Raises:
+        PlanInvalid: The plan and its inputs are larger than the parameters of a flow run may be.
+    """
     record = record if record.lineage else record.model_copy(update={"lineage": _lineage_within(plan, inputs)})
     named = plan_flow.with_options(flow_run_name=(run_name or plan.name).replace("{", "(").replace("}", ")"))
     # Prefect's own way loads FastAPI, a third of a second, to make plain data of what is plain data already.
@@ -181,8 +186,10 @@ async def start(
         if FlowRunContext.get() is None:
             # Asked once, and not twice by a client that holds up the event loop.
             named.result_storage = await aget_default_result_storage()
-        # Prefect looks through a plan for the results of tasks unless it is told that there are none.
-        return await cast("Awaitable[State[PlanResult]]", named(quote(content), dict(inputs), about, return_state=True))
+        with parameters_fit(plan.name):
+            # Prefect looks through a plan for the results of tasks unless it is told that there are none.
+            run = named(quote(content), dict(inputs), about, return_state=True)
+            return await cast("Awaitable[State[PlanResult]]", run)
 
 
 @asynccontextmanager

@@ -13,14 +13,16 @@ from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling, Failed
 
-from agentic_prefect.errors import AuthenticationFailed, Refused
+from agentic_prefect.errors import AuthenticationFailed, Overloaded, Refused
 from agentic_prefect.interventions import inbox
 from agentic_prefect.interventions.desk import Later
 from agentic_prefect.interventions.inbox import Waiting
 from agentic_prefect.interventions.prefect_gate import PrefectGate
+from agentic_prefect.models.prompt import PromptRecord
 from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.plans.answers import Answer, AnswerRefused
+from agentic_prefect.ports import Work
 from agentic_prefect.runtime.links import run_url
 from agentic_prefect.testing.builders import make_plan
 from tests.runtime.conftest import Bench, eventually, task_runs, upstream_of
@@ -411,3 +413,42 @@ async def test_a_question_that_is_cancelled(asking: Bench, how: str) -> None:
     if how == "cancelling":
         states = [(await flow_run(run_id)).state for run_id in asked]
         assert [state and state.name for state in states] == ["Cancelled", "Cancelled"]
+
+
+async def test_questions_with_much_to_look_at(asking: Bench) -> None:
+    """Long prompts of many attempts and a long input do not keep people from being asked; the form shows it whole."""
+    long = "w\u00f6rd " * 150_000
+    plan = make_plan(
+        {"id": "a", "retries": 3, "retry": {"base_s": 0.01}, "on_failure": "ask_human"},
+        {"id": "long"},
+        {"id": "ok", "kind": "human", "description": "Go?", "input": "{{ tasks.long.output }}"},
+    )
+
+    async def gives_much(_: Work) -> str:
+        return long
+
+    async def fails_at_length(work: Work) -> None:
+        text = long[:300_000]
+        work.trail.prompt = PromptRecord(id="agent.default", version="1.0.0", hash="0" * 64, text=text)
+        raise Overloaded("busy")
+
+    async def answer() -> None:
+        failed, open_ = await question(asking, "a"), await question(asking, "ok")
+        assert failed.intervention.error is not None
+        assert failed.intervention.error.cause is not None
+        assert failed.intervention.error.cause.message == "busy"
+        assert long in await described(open_.run_id)
+        await inbox.respond(failed, Answer("skip", by="ann"))
+        await inbox.respond(open_, Answer("approve", by="bea"))
+
+    result = await alongside(asking.run(plan, a=fails_at_length, long=gives_much), answer())
+
+    assert result.results["a"].attempts == 4
+    assert [each.by for name in ("a", "ok") for each in result.results[name].decisions] == ["ann", "bea"]
+
+
+async def described(run_id: str) -> str:
+    """What stands above the form of a paused run."""
+    async with get_client() as client:
+        answer = await client._client.post(f"/flow_runs/{run_id}/input/filter", json={"prefix": "paused", "limit": 20})
+    return next(json.loads(each["value"]) for each in answer.json() if each["key"].endswith("-description"))
