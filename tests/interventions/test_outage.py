@@ -147,13 +147,16 @@ async def test_the_deadline_holds_without_the_server(far: Bench, line: Line, ope
             line.cut()
         raise Refused("no")
 
+    async def asked() -> bool:
+        return "agentic.intervention.requested" in far.observer.names("a") or await expired()
+
     async def expired() -> bool:
         return "agentic.intervention.expired" in far.observer.names("a")
 
-    policy = {"ask_human": {"deadline_s": 15 if opened else 2, "default": "skip"}}
+    policy = {"ask_human": {"deadline_s": 5 if opened else 2, "default": "skip"}}
     run = begin(far, line, make_plan({"id": "a", "on_failure": policy}), a=lost)
     if opened:
-        await question(far, "a")
+        await eventually(asked)
         line.cut()
     await eventually(expired)
     await line.join()
