@@ -7,7 +7,8 @@ from typing import Any
 
 from agentic_prefect.blocks.plan_store import save_plan
 from agentic_prefect.bootstrap.keeping import plan_to_keep
-from agentic_prefect.cli.run_input import budget_of, given_inputs, job_variables_of
+from agentic_prefect.cli.clear_text import require_no_keys
+from agentic_prefect.cli.run_input import budget_of, given_inputs, job_variables_of, require_complete
 from agentic_prefect.cli.server import ask_server, has_server, require_server
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.timing_flags import TimingFlags
@@ -16,7 +17,7 @@ from agentic_prefect.hosting.automations import install_zombies_unless_there
 from agentic_prefect.hosting.deploying import SLUG, Collision, Deployed, Wish, deploy
 from agentic_prefect.hosting.timing import Timing, cron, interval, rrule
 from agentic_prefect.models.plan import Plan
-from agentic_prefect.plans.names import listing
+from agentic_prefect.plans.form import input_defaults
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}"
 """What a deployment may be called here; a slash would part it from its flow."""
@@ -57,15 +58,11 @@ def launch(request: Request) -> None:
     Raises:
         AgenticError: The plan would not run, a schedule is wrong, or the server does not answer; nothing was changed.
     """
-    if request.name and not re.fullmatch(NAME, request.name):
-        raise UsageError(f"The name {request.name!r} will not do. Use letters, digits, blanks and . _ -, at most 100.")
-    if request.collision != "enqueue" and not request.concurrency:
-        raise UsageError(
-            f"`--collision {request.collision}` says what becomes of runs beyond a limit, and none is given. Add "
-            f"`--concurrency 1`."
-        )
+    _require_sensible(request)
     plan, budget = plan_to_keep(request.plan), budget_of(request.budget)
     job_variables = job_variables_of(request.job_variables, request.working_dir)
+    require_no_keys(input_defaults(plan), "default of the input")
+    require_no_keys(job_variables, "job variable")
     timings = timings_of(request.timing, plan)
     require_lasting_server()
     stored, is_new = save_plan(plan, note=request.note)
@@ -111,7 +108,7 @@ def timings_of(flags: TimingFlags, plan: Plan | None, *, slug: str = "") -> Sequ
 
     Raises:
         PlanInvalid: A schedule or an input is wrong.
-        UsageError: Inputs are given, and no schedule.
+        UsageError: Inputs are given, and no schedule; or one of them holds a key.
     """
     zone = flags.timezone
     found = [
@@ -126,18 +123,25 @@ def timings_of(flags: TimingFlags, plan: Plan | None, *, slug: str = "") -> Sequ
     return [Timing(slug or f"{SLUG}{place}", each, parameters) for place, each in enumerate(found, start=1)]
 
 
+def _require_sensible(request: Request) -> None:
+    if request.name and not re.fullmatch(NAME, request.name):
+        raise UsageError(f"The name {request.name!r} will not do. Use letters, digits, blanks and . _ -, at most 100.")
+    if request.collision != "enqueue" and not request.concurrency:
+        raise UsageError(
+            f"`--collision {request.collision}` says what becomes of runs beyond a limit, and none is given. Add "
+            f"`--concurrency 1`."
+        )
+
+
 def _inputs(flags: TimingFlags, plan: Plan | None, *, needed: bool) -> Mapping[str, Any]:
     if plan is None:
         if flags.schedule_input:
             raise UsageError("This deployment runs no plan, so that there are no inputs to give.")
         return {}
     given = given_inputs(plan, flags.schedule_input)
-    lacking = [name for name, schema in plan.inputs.items() if "default" not in schema and name not in given]
-    if needed and lacking:
-        raise UsageError(
-            f"Nobody fills in the form of a scheduled run, and {listing(lacking)} has no default in plan "
-            f"{plan.name!r}. Give it with `--schedule-input {lacking[0]}=VALUE`."
-        )
+    require_no_keys(given, "input")
+    if needed:
+        require_complete(plan, given, option="--schedule-input")
     return given
 
 

@@ -1,7 +1,7 @@
 """From the options of a run to values: inputs, budget, where the events go."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -53,6 +53,25 @@ def given_inputs(plan: Plan, pairs: Sequence[str]) -> Mapping[str, Any]:
     declared = {name: schema for name, schema in plan.inputs.items() if name in given}
     validate_inputs(plan.model_copy(update={"inputs": declared}) if set(given) <= set(plan.inputs) else plan, given)
     return given
+
+
+def require_complete(plan: Plan, given: Collection[str], *, option: str) -> None:
+    """Make sure that a run which starts by itself has a value for each input.
+
+    Args:
+        plan: The plan that declares them.
+        given: The inputs that the run is given.
+        option: The option that gives one.
+
+    Raises:
+        UsageError: An input has no default, and is not given.
+    """
+    lacking = [name for name, schema in plan.inputs.items() if "default" not in schema and name not in given]
+    if lacking:
+        raise UsageError(
+            f"Nobody fills in the form of a run that starts by itself, and {listing(lacking)} has no default in plan "
+            f"{plan.name!r}. Give it with `{option} {lacking[0]}=VALUE`."
+        )
 
 
 def budget_of(limits: Sequence[str]) -> Budget | None:

@@ -8,6 +8,7 @@ from prefect.settings import PREFECT_API_URL, get_current_settings
 
 from agentic_prefect.blocks.plan_store import save_plan
 from agentic_prefect.bootstrap.keeping import plan_to_keep
+from agentic_prefect.cli.clear_text import require_no_keys
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.launching import require_lasting_server
 from agentic_prefect.cli.server import ask_server
@@ -18,6 +19,7 @@ from agentic_prefect.errors import AgenticError
 from agentic_prefect.hosting.automations import install_zombies_unless_there
 from agentic_prefect.hosting.deploying import Deployed, Wish, deploy, pool_of, require_process_pool
 from agentic_prefect.models.plan import Plan
+from agentic_prefect.plans.form import input_defaults
 from agentic_prefect.settings import environment
 from agentic_prefect.stored_plans import stored_plans
 
@@ -73,6 +75,7 @@ def _plans(references: Sequence[str]) -> Sequence[Plan]:
     for name in named:
         try:
             plan = plan_to_keep(name)
+            require_no_keys(input_defaults(plan), "default of the input")
         except AgenticError as error:
             faults.append(str(error))
             continue

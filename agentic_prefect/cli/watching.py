@@ -1,11 +1,13 @@
 """What `automations` does."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.table import Table
 
+from agentic_prefect.cli.clear_text import require_no_keys
 from agentic_prefect.cli.launching import require_lasting_server
-from agentic_prefect.cli.run_input import given_inputs
+from agentic_prefect.cli.run_input import given_inputs, require_complete
 from agentic_prefect.cli.server import ask_server
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.hosting.automations import (
@@ -20,7 +22,7 @@ from agentic_prefect.hosting.automations import (
     installed,
     remove,
 )
-from agentic_prefect.hosting.schedules import plan_of
+from agentic_prefect.hosting.schedules import inputs_of, plan_of
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.spans import span
 
@@ -62,13 +64,21 @@ def install(names: Sequence[str], notify: str, waiting_for: str, zombie_after: s
 
 
 def link(first: str, then: str, pairs: Sequence[str]) -> str:
-    """Run a deployment after another one; what there is to say about it."""
+    """Run a deployment after another one; what there is to say about it.
+
+    Raises:
+        UsageError: An input is wrong, holds a key, or is missing.
+        PlanInvalid: They would run after each other for ever, or one of them is not there.
+    """
     require_lasting_server()
     plan = ask_server(plan_of(then))
     if plan is None and pairs:
         raise UsageError(f"Deployment {then!r} runs no plan, so that there are no inputs to give.")
-    parameters = {"inputs": dict(given_inputs(plan, pairs))} if plan and pairs else {}
-    name = ask_server(install_chain(Chain(first, then, parameters)))
+    given = given_inputs(plan, pairs) if plan else dict[str, Any]()
+    require_no_keys(given, "input")
+    if plan:
+        require_complete(plan, given or ask_server(inputs_of(then)), option="--input")
+    name = ask_server(install_chain(Chain(first, then, {"inputs": dict(given)} if given else {})))
     return f"Installed {name!r}."
 
 

@@ -32,6 +32,8 @@ POOL: Final = "agentic"
 TAG: Final = "agentic"
 SLUG: Final = "deploy-"
 """Schedules whose slug begins so are those of `deploy`, which removes them when they are asked for no more."""
+WISHED: Final = frozenset({"plan", "inputs", "model", "budget"})
+"""Parameters that `deploy` gives, so that what it gives no more goes. Others are set in the UI or the API, and stay."""
 Collision = Literal["enqueue", "cancel-new"]
 MAX_LINK_CHARS: Final = 30_000
 """A longer link is not prefilled: browsers and proxies refuse it."""
@@ -59,7 +61,7 @@ class Wish:
     job_variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the pool's workers are told of the runs' processes; each goes before the one of its name that is there."""
     as_it_is: bool = False
-    """Whether the schedules, parameters and tags that the deployment has stay, whoever gave them."""
+    """Whether the schedules, model, budget and tags that the deployment has stay, whoever gave them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ async def deploy(wish: Wish) -> Deployed:
     """Make the deployment, or bring it up to date; the same again changes nothing.
 
     Schedules that were added by other ways than `deploy` stay, and one that somebody paused stays paused. So do job
-    variables, the work queue and the limit of runs at once, unless others are wished for.
+    variables, the work queue and the limit of runs at once, unless others are wished for, and further parameters.
 
     Raises:
         PlanInvalid: There is no such work pool.
@@ -166,7 +168,8 @@ async def _write(
 
 def parameters_of(wish: Wish, before: DeploymentResponse | None) -> dict[str, Any]:
     """What each run is given unless its form says otherwise."""
-    kept = before.parameters if before and wish.as_it_is else {}
+    there = before.parameters if before else {}
+    kept = {name: value for name, value in there.items() if wish.as_it_is or name not in WISHED}
     model = {"model": wish.model} if wish.model else {}
     budget = {"budget": wish.budget.model_dump(exclude_none=True)} if wish.budget else {}
     return {**kept, "plan": wish.stored.reference, "inputs": input_defaults(wish.plan), **model, **budget}

@@ -125,6 +125,13 @@ async def plan_of(deployment: str) -> Plan | None:
     return (await asyncio.to_thread(plan_given, reference)).plan
 
 
+async def inputs_of(deployment: str) -> Mapping[str, Any]:
+    """The inputs that a deployment gives its runs unless they are given others."""
+    async with get_client() as client:
+        found = await deployment_of(client, deployment)
+    return dict((found.parameters or {}).get("inputs") or {})
+
+
 async def users_of(references: Collection[str]) -> list[str]:
     """The deployments that run one of these versions of plans, such as `news@2`, by name."""
     async with get_client() as client:

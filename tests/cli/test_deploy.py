@@ -129,17 +129,21 @@ def test_deploying_again_changes_nothing_and_an_edit_is_a_version(
 def test_what_was_set_elsewhere_stays_when_the_plan_is_deployed_again(
     file: Path, name: str, cli: Command, prefect_server: str
 ) -> None:
-    """Job variables, work queue and limit are those of the UI or the API until `deploy` asks for others."""
+    """Job variables, work queue, limit and further parameters; the model is what `deploy` says, which is none."""
     cli("deploy", file)
     made = _deployment(prefect_server, name)
     proxy = {"env": {"HTTP_PROXY": "http://proxy:3128"}}
-    changes = {"job_variables": proxy, "work_queue_name": f"high-{name}", "concurrency_limit": 3}
+    parameters = {**made["parameters"], "max_concurrency": 4, "model": "local/foo"}
+    changes = {
+        "job_variables": proxy, "work_queue_name": f"high-{name}", "concurrency_limit": 3, "parameters": parameters,
+    }  # fmt: skip
     url = f"{prefect_server}/deployments/{made['id']}"
     patient.patch(url, json={"work_pool_name": "agentic", **changes}).raise_for_status()
     again = cli("deploy", file)
 
     assert again.code == 0, again.err
     assert _surroundings(prefect_server, name) == (proxy, f"high-{name}", 3)
+    assert _deployment(prefect_server, name)["parameters"] == {**made["parameters"], "max_concurrency": 4}
 
 
 def test_job_variables_work_queue_and_limit_are_what_was_asked_for_last(
@@ -253,6 +257,48 @@ def test_what_is_wrong_is_told_and_nothing_is_deployed(
     assert done.code == 2
     assert message in done.err
     assert patient.get(f"{prefect_server}/deployments/name/run-plan/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--interval", "1h", "--schedule-input", "topic=sk-proj-abc123def456ghi789"), "input 'topic'"),
+        (("--interval", "1h", "--schedule-input", "topic=in-use-on-this-machine"), "input 'topic'"),
+        (("--job-variable", 'env={"A": "sk-proj-abc123def456ghi789"}'), "job variable 'env'"),
+    ],
+)
+def test_no_key_is_given_to_the_server_in_clear(
+    arguments: tuple[str, ...], what: str, file: Path, name: str, cli: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that looks like a key, or is one of this machine's; it is not shown again, and blocks are named."""
+    monkeypatch.setenv("ACME_API_KEY", "in-use-on-this-machine")
+    done = cli("deploy", file, *arguments)
+
+    assert done.code == 2
+    assert f"The {what} holds what looks like a key or a password, and Prefect keeps it in clear." in done.err
+    assert "Keep the key in a block (OpenAIConnection for a model's, Secret for others)" in done.err
+    assert "sk-proj" not in done.err
+    assert cli("plans", "list", name).out == f"The server holds no plan {name!r}.\n"
+
+
+def test_a_default_with_a_password_is_deployed_by_no_command(tmp_path: Path, name: str, cli: Command) -> None:
+    """It would stand in the form, and in the link to it; a value for a schedule is no better."""
+    path = tmp_path / "store.yaml"
+    path.write_text(
+        f"name: {name}\ninputs: {{db: {{type: string, default: 'postgresql://u:hunter2secret@h/db'}}}}\n"
+        "tasks: [{id: a, description: x}]\n"
+    )
+    refused = [cli("deploy", path), cli("serve", path, "--no-stay")]
+    path.write_text(path.read_text().replace("u:hunter2secret@", ""))
+    deployed = cli("deploy", path)
+    added = cli(
+        "schedule", "add", name, "-n", "daily", "--interval", "1d", "--schedule-input", "db=pg://u:hunter2@h/db"
+    )
+
+    assert [done.code for done in refused] == [2, 2]
+    assert all("The default of the input 'db' holds what looks like" in done.err for done in refused)
+    assert (deployed.code, added.code) == (0, 2)
+    assert "The input 'db' holds what looks like" in added.err
 
 
 def test_an_input_without_a_default_needs_a_value_on_a_schedule(tmp_path: Path, name: str, cli: Command) -> None:
