@@ -13,8 +13,10 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import ObjectNotFound
 
 from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.hosting.chains import way
 from agentic_prefect.hosting.schedules import deployment_of
 from agentic_prefect.models.base import Frozen
+from agentic_prefect.plans.names import listing
 from agentic_prefect.settings import AgenticSettings
 
 PREFIX: Final = "agentic: "
@@ -130,13 +132,20 @@ async def install_chain(chain: Chain) -> str:
     """Run a deployment whenever another one has completed; the automation's name.
 
     Raises:
-        PlanInvalid: One of them is not there, or they are the same.
+        PlanInvalid: One of them is not there, or they would run after each other for ever.
     """
     async with get_client() as client:
         first, then = await deployment_of(client, chain.first), await deployment_of(client, chain.then)
         if first.id == then.id:
             raise PlanInvalid(
                 f"Deployment {chain.first!r} would run for ever after itself. Give it a schedule instead."
+            )
+        if links := await way(client, then.id, first.id):
+            names = [each.removeprefix(PREFIX) for each in links]
+            raise PlanInvalid(
+                f"Deployments {chain.first!r} and {chain.then!r} would run after each other for ever: there are "
+                f"{listing(map(repr, names))} already. Remove one (`agentic-prefect automations remove "
+                f"{names[0]!r}`), or give {chain.first!r} a schedule instead."
             )
         trigger = EventTrigger(
             expect={"prefect.flow-run.Completed"},

@@ -65,6 +65,42 @@ def test_plans_can_be_chained(tmp_path: Path, cli: Command) -> None:
     assert f"No automation {name!r} was installed from here." in again.err
 
 
+def test_a_chain_that_could_not_run_is_not_installed(tmp_path: Path, cli: Command) -> None:
+    """It would lack an input that the plan needs; a key is no value for one."""
+    first, then = (f"{which}-{uuid.uuid4().hex[:8]}" for which in ("before", "after"))
+    for name, default in ((first, ", default: Ada"), (then, "")):
+        (tmp_path / "plan.yaml").write_text(
+            f"name: {name}\ninputs: {{who: {{type: string{default}}}}}\ntasks: [{{id: a, description: x}}]\n"
+        )
+        cli("deploy", tmp_path / "plan.yaml")
+    lacking = cli("automations", "chain", first, then)
+    key = cli("automations", "chain", first, then, "--input", "who=sk-proj-abc123def456ghi789")
+    complete = cli("automations", "chain", first, then, "--input", "who=Ada")
+    cli("automations", "remove", f"{then} after {first}")
+
+    assert [each.code for each in (lacking, key, complete)] == [2, 2, 0]
+    assert f"who has no default in plan {then!r}. Give it with `--input who=VALUE`." in lacking.err
+    assert "The input 'who' holds what looks like a key or a password" in key.err
+
+
+def test_chains_do_not_close_to_a_circle(tmp_path: Path, cli: Command) -> None:
+    """However many deployments are in it; what is there already can be installed again."""
+    a, b, c = (f"{which}-{uuid.uuid4().hex[:8]}" for which in "abc")
+    for name in (a, b, c):
+        (tmp_path / "plan.yaml").write_text(f"name: {name}\ntasks: [{{id: a, description: x}}]\n")
+        cli("deploy", tmp_path / "plan.yaml")
+    chained = [cli("automations", "chain", *pair) for pair in ((a, b), (b, c), (a, b))]
+    closed = cli("automations", "chain", c, a)
+    listed = {each["name"] for each in json.loads(cli("automations", "list", "-f", "json").out)}
+    for name in (f"{b} after {a}", f"{c} after {b}"):
+        cli("automations", "remove", name)
+
+    assert [each.code for each in chained] == [0, 0, 0]
+    assert closed.code == 2
+    assert f"there are '{b} after {a}', '{c} after {b}' already. Remove one" in closed.err
+    assert f"{a} after {c}" not in listed
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
