@@ -190,14 +190,14 @@ async def _search(wanted: str) -> FlowRun:
 
 async def _fitting(client: PrefectClient, wanted: str, *, planned: bool) -> list[FlowRun]:
     """The runs whose id begins so; the server finds names, and no beginnings of ids. Without any, those of the name."""
-    found: list[FlowRun] = []
+    found: dict[UUID, FlowRun] = {}  # a new run pushes others on to the next page
     if _ID_START.fullmatch(wanted.lower()):
         for offset in range(0, MOST_LOOKED_AT, PAGE):
             page = await _page(client, planned=planned, offset=offset)
-            found += [run for run in page if str(run.id).startswith(wanted.lower())]
+            found |= {run.id: run for run in page if str(run.id).startswith(wanted.lower())}
             if len(page) < PAGE:
                 break
-    return found or (await _page(client, planned=planned, name=wanted) if wanted else [])
+    return list(found.values()) or (await _page(client, planned=planned, name=wanted) if wanted else [])
 
 
 async def _page(client: PrefectClient, *, planned: bool, name: str = "", offset: int = 0) -> list[FlowRun]:
