@@ -11,8 +11,8 @@ from agentic_prefect.errors import ConnectionLost, PlanInvalid
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.agents import undescribed_agents
 from agentic_prefect.plans.document import MAX_CHARS
-from agentic_prefect.plans.load import load_plan
 from agentic_prefect.plans.names import did_you_mean, listing
+from agentic_prefect.plans.remainder import load_whole
 
 STDIN: Final = "-"
 SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -190,7 +190,7 @@ def read_given(
     """The plan as it is written, without agents that only the server knows; everything else as for `find_given`."""
     if reference == STDIN:
         text = _text(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input")
-        return GivenPlan(load_plan(text, source="standard input"))
+        return GivenPlan(load_whole(text, source="standard input"))
     if STORED.fullmatch(reference):
         return _from_server(reference)
     try:
@@ -202,7 +202,7 @@ def read_given(
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PlanUnreadable(str(path), (error.strerror or str(error)).lower()) from error
-    return GivenPlan(load_plan(_text(content, str(path)), source=str(path)), path.parent, path=path)
+    return GivenPlan(load_whole(_text(content, str(path)), source=str(path)), path.parent, path=path)
 
 
 def read_plan(
@@ -228,7 +228,7 @@ def plan_given(text: str) -> GivenPlan:
         ConnectionLost: It would be on a server that does not answer.
     """
     if is_plan_text(text):
-        return GivenPlan(load_plan(text, source="the plan given as text"))
+        return GivenPlan(load_whole(text, source="the plan given as text"))
     if text in ("", STDIN):
         raise PlanInvalid("No plan is named. Give a stored plan's name, a file's path, or a whole plan as text.")
     return find_given(text, within=reachable_folders())

@@ -59,7 +59,7 @@ def complaints(error: ValidationError, data: Any, lines: Mapping[Place, int]) ->
     """
     grouped: dict[Place, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        grouped.setdefault(_place_in(data, detail), []).append(detail)
+        grouped.setdefault(place_in(data, detail), []).append(detail)
     problems = [
         _problem(place, details, data, lines)
         for place, details in grouped.items()
@@ -140,7 +140,7 @@ def _meant_field(name: str, known: list[str]) -> str:
     return did_you_mean(name, known) or f"Known fields: {listing(known, most=40)}."
 
 
-def _place_in(data: Any, detail: ErrorDetails) -> Place:
+def place_in(data: Any, detail: ErrorDetails) -> Place:
     """Where in the data the error is: the model's path without the parts that name a kind of value."""
     place: list[str | int] = []
     value = data

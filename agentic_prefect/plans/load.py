@@ -39,7 +39,9 @@ def load_plan(text: str | Mapping[str, Any], *, source: str = "<plan>", format: 
     try:
         plan = Plan.model_validate(value)
     except ValidationError as error:
-        raise PlanProblems(source, (*complaints(error, value, document.lines), *problems)) from error
+        refused = PlanProblems(source, (*complaints(error, value, document.lines), *problems))
+        refused.data = value
+        raise refused from error
     if problems:
         raise PlanProblems(source, tuple(problems))
     return plan

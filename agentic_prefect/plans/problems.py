@@ -38,6 +38,9 @@ class PlanProblems(PlanInvalid):
         problems: At least one.
     """
 
+    data: object = None
+    """What the plan was read from, when it is the fields that do not fit."""
+
     def __init__(self, source: str, problems: tuple[Problem, ...]) -> None:
         super().__init__(source, problems)
         self.source, self.problems = source, problems

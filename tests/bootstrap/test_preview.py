@@ -90,6 +90,19 @@ def test_what_a_run_would_import_is_told_before_it(task: dict[str, Any], told: s
     assert check(found, options) == ()
 
 
+def test_a_module_that_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what it raises; the check itself goes on."""
+    (tmp_path / "broken_on_import.py").write_text("int('x')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_PACKAGES", '["broken_on_import"]')
+    told = make_plan({"id": "a", "kind": "function", "call": "broken_on_import:f"})
+
+    (problem,) = check(told, RunOptions(rehearse=True), importing=True)
+
+    assert problem.path == "task a: call"
+    assert "its module raised ValueError: " in problem.message
+
+
 def test_input_that_does_not_fit_its_schema_is_refused() -> None:
     """Before anything is sent, with the task, the field and the reason."""
     with pytest.raises(PlanInvalid, match=r"input of task 'x' does not fit its `input_schema`: .*'city' is a required"):
