@@ -23,6 +23,7 @@ from agentic_prefect.plans.edges import fallbacks_of
 from agentic_prefect.plans.given_policy import given_policy, policy_value
 from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.plans.problems import PlanProblems, Problem
+from agentic_prefect.plans.spans import LONGEST
 from agentic_prefect.policies.own_patterns import own_patterns
 
 
@@ -86,7 +87,10 @@ class AgenticSettings(PrefectBaseSettings):
         default=True, description="Whether deploying has the server end runs whose process is gone (`zombies`)."
     )
     keep_days: float | None = Field(
-        default=None, gt=0, description="Days after which `agentic-prefect prune` removes what a run left behind."
+        default=None,
+        gt=0,
+        le=LONGEST.days,
+        description="Days after which `agentic-prefect prune` removes what a run left behind.",
     )
     otel: bool = Field(default=False, description="Whether OpenTelemetry spans of plans, tasks and calls are made.")
     otel_content: bool = Field(default=False, description="Whether those spans hold prompts and answers.")

@@ -174,7 +174,10 @@ class Assembly:
 
     def observers(self, info: RunInfo) -> Sequence[Observer]:
         """The observers of one run."""
-        standard: list[Observer] = [LogObserver(_run_log()), PrefectEventObserver(flow_run_id=info.run_id or None)]
+        standard: list[Observer] = [
+            LogObserver(_run_log(), rehearsal=self.options.rehearse),
+            PrefectEventObserver(flow_run_id=info.run_id or None),
+        ]
         if info.whole_plan:
             standard.append(
                 ArtifactObserver(

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from uuid import UUID
 
+from prefect.settings import get_current_settings
+
 from agentic_prefect.history.keeping import Keeping
 from agentic_prefect.history.reporting import REPORT_DAYS, report_if_due, report_now
 from agentic_prefect.history.watched import Watched
@@ -22,8 +24,17 @@ def open_history(url: str | None = None) -> HistoryStore:
 
     Args:
         url: The address of its database; `None` takes that of the settings.
+
+    Raises:
+        HistoryUnusable: It would be a file in a folder that is not there.
     """
-    return _store(url or AgenticSettings().history_address())
+    # SQLAlchemy takes longer to load than many a run does.
+    from agentic_prefect.history.database import require_folder
+
+    address = url or AgenticSettings().history_address()
+    get_current_settings().home.mkdir(parents=True, exist_ok=True)
+    require_folder(address)
+    return _store(address)
 
 
 async def report_failures(days: float = REPORT_DAYS) -> ReportEntry:

@@ -1,6 +1,6 @@
 """What can be said about a plan without running it: its problems, its model, its prompts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -9,6 +9,7 @@ from agentic_prefect.bootstrap.functions import unusable
 from agentic_prefect.bootstrap.named import import_problems, with_named_plans
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import AgenticError, PlanInvalid
+from agentic_prefect.llm.rehearsal import parse_fault
 from agentic_prefect.models.agent import AgentSpec
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import RenderedPrompt
@@ -23,7 +24,7 @@ from agentic_prefect.plans.problems import Problem, errors_in
 from agentic_prefect.plans.progress import Blueprint, StartNode
 from agentic_prefect.plans.validate import Known, validate_plan
 from agentic_prefect.plans.validation.kinds import sub_plans
-from agentic_prefect.plans.validation.subject import Subject
+from agentic_prefect.plans.validation.subject import Subject, unknown_name
 from agentic_prefect.plugins.kinds import installed_kinds
 from agentic_prefect.policies.effective import effective_plan
 from agentic_prefect.runtime.deployments import known_deployments, require_server
@@ -81,11 +82,26 @@ def _check(plan: Plan, options: RunOptions, *, importing: bool, offline: bool) -
     assembly = Assembly(options)
     whole, missing = with_named_plans(plan, assembly.find_plan, offline=offline)
     found = (*validate_plan(whole, known=known(whole, options), run=options.policy), *missing)
-    found = (*found, *unusable(whole, assembly.functions))
+    found = (*found, *unusable(whole, assembly.functions), *_aimless(options.faults, whole))
     if importing and not errors_in(found):
         allowed = assembly.settings.allowed_packages
         found = (*found, *import_problems(whole, allowed, functions=assembly.functions is None))
     return found
+
+
+def _aimless(faults: Sequence[str], plan: Plan) -> Iterator[Problem]:
+    """Faults to rehearse that would hit nothing."""
+    ids = sorted(_task_ids(plan)) if faults else []
+    for fault in faults:
+        name = parse_fault(fault).task.partition("[")[0]
+        if name not in ids:
+            yield unknown_name(f"fault {fault}", "task", name, ids)
+
+
+def _task_ids(plan: Plan) -> frozenset[str]:
+    """The ids of a plan's tasks, those of the sub-plans that are written out included."""
+    inner = (_task_ids(each) for _, each in sub_plans(Subject(plan, Known())))
+    return frozenset(task.id for task in plan.tasks).union(*inner)
 
 
 def require_places(plan: Plan, options: RunOptions | None = None) -> None:

@@ -1,5 +1,6 @@
 """The command line's table of contents, and its one way in and out."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
@@ -83,10 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.excepthook = _last_words(with_traceback)
     try:
         answer = make_app()(given, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except CycloptsError as error:
         code = _failures().report_usage(error)
     except KeyboardInterrupt:
         code = ExitCode.CANCELLED
+    except BrokenPipeError:
+        _write_no_more()
+        code = ExitCode.UNREAD
     # Evaluated only when something was raised, so that an overview does not load what errors are made of.
     except _failures().AgenticError as error:
         code = _failures().report_error(error, with_traceback=with_traceback)
@@ -102,6 +107,12 @@ def _last_words(with_traceback: bool) -> Callable[[type[BaseException], BaseExce
         _failures().report_unexpected(error, with_traceback=with_traceback)
 
     return hook
+
+
+def _write_no_more() -> None:
+    """Have what Python still writes as it ends go nowhere: whoever read it has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _failures() -> ModuleType:

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from agentic_prefect.cli.exit_codes import ExitCode
 
 
 def dev(
     *,
-    port: int = 4200,
+    port: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=65_535))] = 4200,
     prefect_file: Path | None = None,
     stay: Annotated[bool, Parameter(negative="--no-stay")] = True,
 ) -> ExitCode:

@@ -14,15 +14,19 @@ from prefect.settings import PREFECT_API_URL, PREFECT_DEFAULT_RESULT_STORAGE_BLO
 
 from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.bootstrap import RunOptions, default_model_name
+from agentic_prefect.bootstrap.history import open_history
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.places import local_model_folder
 from agentic_prefect.cli.server import ServerUnreachable, require_server
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.llm.local import service
 from agentic_prefect.models.base import Frozen
+from agentic_prefect.models.history import HistoryQuery, RunEntry
+from agentic_prefect.models.history_errors import HistoryUnusable
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.task import AgentTask
-from agentic_prefect.settings import environment, secret
+from agentic_prefect.policies.redaction import redacted
+from agentic_prefect.settings import AgenticSettings, environment, secret
 
 try:
     import resource  # Unix alone has it
@@ -50,7 +54,16 @@ class Finding(Frozen):
 
 def examine() -> tuple[Finding, ...]:
     """Everything that is looked at, in the order in which it is told."""
-    return (*_packages(), server := _server(), _results(server), *_limits(), _key(), _local_model(), _answers())
+    return (
+        *_packages(),
+        server := _server(),
+        _results(server),
+        *_history(),
+        *_limits(),
+        _key(),
+        _local_model(),
+        _answers(),
+    )
 
 
 def _packages() -> Iterator[Finding]:
@@ -95,9 +108,9 @@ def _server() -> Finding:
             subject=subject, verdict="bad", fact=str(refusal(error)).rstrip("."), code=ExitCode.NO_CONNECTION
         )
     except httpx.HTTPError as error:
-        fact = f"answers at {url}, and then no more: {str(error) or type(error).__name__}"
+        fact = f"answers at {redacted(url)}, and then no more: {str(error) or type(error).__name__}"
         return Finding(subject=subject, verdict="bad", fact=fact, code=ExitCode.NO_CONNECTION)
-    return Finding(subject=subject, verdict="good", fact=f"answers at {url}")
+    return Finding(subject=subject, verdict="good", fact=f"answers at {redacted(url)}")
 
 
 def _results(server: Finding) -> Finding:
@@ -115,6 +128,19 @@ def _results(server: Finding) -> Finding:
     if isinstance(storage, LocalFileSystem) and not block:
         return Finding(subject=subject, verdict="good", fact=folder)
     return Finding(subject=subject, verdict="good", fact=f"kept in {block or storage.get_block_type_slug()}")
+
+
+def _history() -> Iterator[Finding]:
+    """The database of the history, where one is named; otherwise it is a file that the first run makes."""
+    settings = AgenticSettings()
+    if not settings.history or settings.history_url is None:
+        return
+    try:
+        open_history().find(RunEntry, HistoryQuery(latest=1))
+    except HistoryUnusable as error:
+        yield Finding(subject="History", verdict="bad", fact=str(error).rstrip("."), code=ExitCode.FAILED)
+    else:
+        yield Finding(subject="History", verdict="good", fact="its database answers")
 
 
 def _limits() -> Iterator[Finding]:
@@ -140,7 +166,7 @@ def _limits() -> Iterator[Finding]:
 
 def _key() -> Finding:
     address = environment().get(BASE_URL, "").strip()
-    where = f"{BASE_URL} is {address}" if address else f"{BASE_URL} is not set"
+    where = f"{BASE_URL} is {redacted(address)}" if address else f"{BASE_URL} is not set"
     if secret(KEY) is None:
         return Finding(subject="Key", verdict="note", fact=f"{KEY} is not set; {where}")
     return Finding(subject="Key", verdict="good", fact=f"{KEY} is set; {where}")

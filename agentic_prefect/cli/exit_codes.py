@@ -14,3 +14,5 @@ class ExitCode(IntEnum):
     NO_CONNECTION = 5
     """A key or a login is missing, or a server or a model cannot be reached."""
     CANCELLED = 130
+    UNREAD = 141
+    """Whoever read the output, such as `head`, has had enough; the same as SIGPIPE."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter, validators
 
 from agentic_prefect.cli.terminal import stdout
+from agentic_prefect.plans.spans import LONGEST
 
 app = App(name="history", help="Look at earlier runs, and at what went wrong in them.", help_format="plaintext")
 
@@ -70,7 +71,7 @@ def show(run: RunReference, /, *, format: Format = "text") -> None:
 
 
 @app.command
-def report(*, days: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 30.0) -> None:
+def report(*, days: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=LONGEST.days))] = 30.0) -> None:
     """Write what the history shows: what fails and where, what helped, what has become worse. Markdown.
 
     Args:

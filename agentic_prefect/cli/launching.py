@@ -13,6 +13,7 @@ from agentic_prefect.cli.server import ask_server, has_server, require_server
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.timing_flags import TimingFlags
 from agentic_prefect.cli.usage import UsageError
+from agentic_prefect.errors import ConnectionLost
 from agentic_prefect.hosting.automations import install_zombies_unless_there
 from agentic_prefect.hosting.deploying import SLUG, Collision, Deployed, Wish, deploy
 from agentic_prefect.hosting.timing import Timing, cron, interval, rrule
@@ -23,11 +24,11 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}"
 """What a deployment may be called here; a slash would part it from its flow."""
 
 
-class NoServer(UsageError):
+class NoServer(ConnectionLost):
     """A command works on a server that stays, and none is set."""
 
-    def __str__(self) -> str:
-        return (
+    def __init__(self) -> None:
+        super().__init__(
             "This needs a Prefect server that stays, and none is set. Start one (`agentic-prefect dev`, or `prefect "
             "server start`) and set PREFECT_API_URL."
         )

@@ -31,7 +31,7 @@ def list_plans(name: str = "", /, *, format: Format = "text") -> None:
     elif found:
         stdout().print(table(found))
     else:
-        stdout().print(f"The server holds no plan {name!r}." if name else "There is no plan.")
+        stdout().print("There is no plan.")
 
 
 @app.command

@@ -70,11 +70,11 @@ class Silence:
 class Lines(Silence):
     """One plain line per thing that happened."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, rehearsal: bool) -> None:
         super().__init__()
         log = logging.Logger("agentic_prefect.cli.progress", level=logging.INFO)
         log.addHandler(ConsoleHandler(console))
-        self._observer = LogObserver(log)
+        self._observer = LogObserver(log, rehearsal=rehearsal)
 
     def on_event(self, event: Event) -> None:
         """Write the line that belongs to the event."""
@@ -132,19 +132,22 @@ class ConsoleHandler(logging.Handler):
 
 
 @contextmanager
-def showing(plan: Plan, console: Console, *, quiet: bool, verbose: bool) -> Generator[Progress]:
+def showing(
+    plan: Plan, console: Console, *, quiet: bool, verbose: bool, rehearsal: bool = False
+) -> Generator[Progress]:
     """Show a run while the body goes on: a live table on a terminal, plain lines otherwise.
 
     Args:
         quiet: Show nothing.
         verbose: Prefect's own log is shown, and it tells the same.
+        rehearsal: No model is asked.
     """
     if quiet or verbose:
         progress: Progress = Silence()
     elif console.is_terminal and not console.is_dumb_terminal:
         progress = LiveTable(plan, console)
     else:
-        progress = Lines(console)
+        progress = Lines(console, rehearsal=rehearsal)
     try:
         yield progress
     finally:

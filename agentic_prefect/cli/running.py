@@ -130,7 +130,7 @@ def run_and_show(
         warnings = engine.require_runnable(plan, options)
         if not quiet:
             _announce(console, warnings, has_server=has_server())
-        progress = stack.enter_context(showing(plan, console, quiet=quiet, verbose=verbose))
+        progress = stack.enter_context(showing(plan, console, quiet=quiet, verbose=verbose, rehearsal=options.rehearse))
         observers: list[Observer] = [progress]
         if destinations.stream is not None:
             observers.append(stack.enter_context(JsonlObserver(destinations.stream)))

@@ -17,6 +17,7 @@ from prefect.settings import (
 
 from agentic_prefect.blocks.refusal import refusal
 from agentic_prefect.errors import ConnectionLost
+from agentic_prefect.policies.redaction import redacted
 
 EPHEMERAL_START_S: Final = 120
 """How long Prefect may take to start a server for one run; its default of 20 s is short on a busy machine."""
@@ -33,7 +34,7 @@ class ServerUnreachable(ConnectionLost):
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(
-            f"The Prefect server at {url!r} cannot be reached: {why}. Start it (`prefect server start`, or "
+            f"The Prefect server at {redacted(url)!r} cannot be reached: {why}. Start it (`prefect server start`, or "
             f"`agentic-prefect dev`), correct PREFECT_API_URL, or unset it to have a server for this run alone."
         )
 

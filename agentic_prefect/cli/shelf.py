@@ -13,6 +13,7 @@ from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.hosting.schedules import users_of
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.plans.load import dump_plan
+from agentic_prefect.plans.names import did_you_mean, listing
 from agentic_prefect.reports.wording import one_line
 from agentic_prefect.stored_plans import STORED, find_given, plan_folders, stored_plans
 
@@ -31,8 +32,15 @@ class Listed(Frozen):
 
 
 def listed(name: str) -> Sequence[Listed]:
-    """All plans, the latest version of each; or all versions of one."""
-    on_server = list(stored_versions(name)) if is_there() else []
+    """All plans, the latest version of each; or all versions of one.
+
+    Raises:
+        UsageError: The server holds no such plan.
+    """
+    on_server = list(stored_versions(name)) if name or is_there() else []
+    if name and not on_server:
+        known = sorted({each.plan_name for each in stored_versions()})
+        raise UsageError(f"The server holds no plan {name!r}. {did_you_mean(name, known)} It holds: {listing(known)}.")
     latest = on_server if name else list({each.plan_name: each for each in on_server}.values())
     kept = [
         Listed(

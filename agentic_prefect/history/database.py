@@ -25,6 +25,19 @@ def location(url: str) -> str:
         return "an address that is none"
 
 
+def require_folder(url: str) -> None:
+    """Make sure that a file of SQLite's would be in a folder that is there: a mistyped path is no empty history.
+
+    Raises:
+        HistoryUnusable: The folder is not there.
+    """
+    with suppress(ArgumentError):  # what is no address is told when it is opened
+        parsed = make_url(url)
+        folder = Path(parsed.database or "").parent
+        if parsed.get_backend_name() == "sqlite" and not folder.is_dir():
+            raise HistoryUnusable(location(url), f"the folder {str(folder)!r} does not exist")
+
+
 def open_engine(url: str) -> Engine:
     """A database with the tables of this version.
 

@@ -14,6 +14,7 @@ from agentic_prefect.llm.pricing import price
 from agentic_prefect.llm.throttle import Hold, Throttle
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.usage import Usage
+from agentic_prefect.policies.redaction import redacted
 from agentic_prefect.ports import ChatModel, ResolvedModel, SharedLimits
 
 DEFAULT_OPENAI_MODEL = "gpt-5-mini"
@@ -188,6 +189,6 @@ def _model_of(name: str, connection: Connection) -> str:
     if is_openai(base_url_of(connection)):
         return DEFAULT_OPENAI_MODEL
     raise PlanInvalid(
-        f"Connection {name!r} ({base_url_of(connection)}) names no model. Set `model` on the connection, "
-        f"or write `model: {name}/MODEL`."
+        f"Connection {name!r} ({redacted(base_url_of(connection))}) names no model. Set `model` on the connection, "
+        f"write `model: {name}/MODEL`, or give `--model {name}/MODEL`."
     )

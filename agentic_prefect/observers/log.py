@@ -38,14 +38,17 @@ class LogObserver:
 
     Args:
         log: The run's own logger, so that the lines stand in the run's log.
+        rehearsal: Whether no model is asked; lists leave rehearsals out unless they are told.
     """
 
-    def __init__(self, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
-        self._log = log
+    def __init__(self, log: logging.Logger | logging.LoggerAdapter[Any], *, rehearsal: bool = False) -> None:
+        self._log, self._rehearsal = log, rehearsal
 
     def on_event(self, event: Event) -> None:
         """Write the line that belongs to the event."""
         level, line = _line(event)
+        if self._rehearsal and isinstance(event, TaskDeadLettered):
+            line += " with `--rehearsals`"
         self._log.log(level, "%s", line)
 
 

@@ -103,6 +103,16 @@ def test_a_module_that_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert "its module raised ValueError: " in problem.message
 
 
+def test_a_fault_that_would_hit_nothing_is_refused(tmp_path: Path) -> None:
+    """A task of a sub-plan may be meant, too."""
+    (tmp_path / "sub-plan.yaml").write_text("name: s\ntasks: [{id: inner, description: I}]\n")
+    told = make_plan({"id": "search", "description": "S."}, {"id": "e", "kind": "plan", "plan": "sub-plan.yaml"})
+    faults = ("serch:429", "search:429x2", "search[0]:429", "inner:503")
+    (problem,) = check(told, RunOptions(rehearse=True, faults=faults, base_dir=tmp_path))
+
+    assert str(problem) == "fault serch:429: there is no task 'serch'. Did you mean 'search'?"
+
+
 def test_input_that_does_not_fit_its_schema_is_refused() -> None:
     """Before anything is sent, with the task, the field and the reason."""
     with pytest.raises(PlanInvalid, match=r"input of task 'x' does not fit its `input_schema`: .*'city' is a required"):

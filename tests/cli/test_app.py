@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -10,9 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from agentic_prefect.cli.app import COMMANDS
-from tests.cli.conftest import Command
+from tests.cli.conftest import PROGRAM, Command
 
 NAMES = [name for name, *_ in COMMANDS]
 
@@ -105,3 +107,56 @@ def test_a_wrong_word_is_named(arguments: list[str], message: str, cli: Command)
     assert "--help" in done.err
     assert "Traceback" not in done.err
     assert done.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("prune", "--older-than", "999999w"),
+        ("history", "prune", "--older-than", "999999w"),
+        ("history", "list", "--since", "999999w"),
+        ("history", "report", "--days", "1e9"),
+        ("dev", "--port", "99999"),
+    ],
+)
+def test_a_number_beyond_all_bounds_is_refused(arguments: tuple[str, ...], cli: Command) -> None:
+    """It is a mistake on the command line, and no fault of the program."""
+    done = cli(*arguments)
+
+    assert done.code == 2
+    assert done.err.startswith("Error: ")
+    assert "fault of agentic-prefect" not in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("deploy", "small.yaml"),
+        ("plans", "list", "small"),
+        ("plans", "save", "small.yaml"),
+        ("runs", "list"),
+        ("schedule", "list"),
+    ],
+)
+def test_a_command_that_needs_a_server_says_so(
+    arguments: tuple[str, ...], cli: Command, plan_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where none is set each of them ends with exit code 5."""
+    monkeypatch.chdir(plan_file.parent)
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        done = cli(*arguments)
+
+    assert done.code == 5
+    assert "PREFECT_API_URL" in done.err
+
+
+def test_a_reader_that_goes_away_is_no_fault(plan_file: Path) -> None:
+    """As with `| head`: nothing is said, and the exit code is that of SIGPIPE."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [str(PROGRAM), "graph", str(plan_file)], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (141, "")

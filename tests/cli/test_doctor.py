@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from prefect.settings import (
@@ -70,3 +71,33 @@ def test_a_server_that_is_gone_is_wrong(program: Command, openai_env: ScriptedSe
     assert done.code == 5
     assert f"WRONG  Prefect server: The Prefect server at '{url}' cannot be reached" in done.out
     assert openai_env.count == 0
+
+
+def test_a_password_in_an_address_is_not_shown(program: Command) -> None:
+    """Neither in that of the model nor in that of the server."""
+    port, password = free_port(), "S3cretPw99"
+    address = f"http://bob:{password}@127.0.0.1:{port}"
+
+    done = program("doctor", PREFECT_API_URL=f"{address}/api", OPENAI_BASE_URL=f"{address}/v1")
+    refused = program("runs", "list", PREFECT_API_URL=f"{address}/api")
+
+    assert f"@127.0.0.1:{port}/v1" in done.out
+    assert f"@127.0.0.1:{port}/api" in refused.err
+    assert password not in done.out + done.err + refused.out + refused.err
+
+
+def test_a_history_that_cannot_be_opened_is_wrong(
+    cli: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """So is one in a folder that is not there, which nothing makes."""
+    missing = tmp_path / "hstory" / "runs.db"
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_HISTORY_URL", f"sqlite:///{missing}")
+
+    findings = {each["subject"]: each for each in json.loads(cli("doctor", "--format", "json").out)}
+    listed = cli("history", "list")
+
+    assert findings["History"]["verdict"] == "bad"
+    assert f"the folder '{missing.parent}' does not exist" in findings["History"]["fact"]
+    assert listed.code == 2
+    assert f"the folder '{missing.parent}' does not exist" in listed.err
+    assert not missing.parent.exists()

@@ -26,19 +26,24 @@ def test_stopping_nothing_is_fine(cli: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [((), "was not fetched"), (("missing.gguf",), "cannot be read"), (("wrong.gguf",), "is no GGUF file")],
+    ("arguments", "message", "code"),
+    [((), "was not fetched", 5), (("missing.gguf",), "cannot be read", 2), (("wrong.gguf",), "is no GGUF file", 2)],
 )
 def test_a_model_that_cannot_start_is_explained(
-    arguments: tuple[str, ...], message: str, cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: tuple[str, ...],
+    message: str,
+    code: int,
+    cli: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """No file, a missing one and one of another kind are exit code 5 with the ways out."""
+    """No file is exit code 5, a missing one and one of another kind are 2, with the ways out."""
     pytest.importorskip("xllamacpp", reason="the engine is not installed")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "wrong.gguf").write_bytes(b"no model")
 
     done = cli("local", "start", *arguments)
 
-    assert done.code == 5
+    assert done.code == code
     assert message in done.err
     assert "OPENAI_API_KEY" in done.err

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from agentic_prefect.models.events import TaskFailed
+from agentic_prefect.models.events import TaskDeadLettered, TaskFailed
 from agentic_prefect.observers.log import LogObserver
 from tests.observers.samples import ERROR, EVENTS, USAGE, place
 
@@ -72,3 +72,11 @@ def test_a_message_stays_one_line_of_bounded_length(caplog: pytest.LogCaptureFix
     )
     assert len(line) < 1_200
     assert line.endswith("x…")
+
+
+def test_a_rehearsal_says_how_its_dead_letters_are_listed(caplog: pytest.LogCaptureFixture) -> None:
+    """A list leaves rehearsals out unless it is told."""
+    (lost,) = (event for event in EVENTS if isinstance(event, TaskDeadLettered))
+    LogObserver(logging.getLogger("run"), rehearsal=True).on_event(lost)
+
+    assert caplog.records[0].getMessage().endswith("See `agentic-prefect deadletters list` with `--rehearsals`")

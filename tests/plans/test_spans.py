@@ -28,3 +28,10 @@ def test_what_is_no_length_of_time(text: str) -> None:
     """The message shows what one looks like."""
     with pytest.raises(PlanInvalid, match="90s, 15m, 2h, 1d or 1w"):
         span(text)
+
+
+@pytest.mark.parametrize("text", ["999999w", "36526d"])
+def test_no_length_of_time_is_longer_than_a_hundred_years(text: str) -> None:
+    """No date is so far away that it cannot be reckoned with."""
+    with pytest.raises(PlanInvalid, match="Write at most 36525d"):
+        span(text)

@@ -19,7 +19,12 @@ from agentic_prefect.llm.local.engine import (
 from agentic_prefect.llm.local.exclusive import exclusive
 from agentic_prefect.llm.local.process import answers, is_alive, launch, terminate, wait_until
 from agentic_prefect.llm.local.status import EngineRecord, LocalModelStatus, read_record, write_record
-from agentic_prefect.llm.local.unavailable import FETCH_WEIGHTS, INSTALL_ENGINE, LocalModelUnavailable
+from agentic_prefect.llm.local.unavailable import (
+    FETCH_WEIGHTS,
+    INSTALL_ENGINE,
+    LocalModelUnavailable,
+    ModelFileUnusable,
+)
 from agentic_prefect.llm.local.weights import DEFAULT_MODEL, fetched, weights_path
 
 START_TIMEOUT_S: Final = 120.0
@@ -193,12 +198,12 @@ def _model_path(cache_dir: Path, model_file: Path | None) -> Path:
         with model_file.open("rb") as file:
             magic = file.read(len(_GGUF_MAGIC))
     except OSError as error:
-        raise LocalModelUnavailable(
+        raise ModelFileUnusable(
             f"The model file {str(model_file)!r} cannot be read: {error.strerror}",
             "Name a GGUF file that is there, or none for the default model",
         ) from error
     if magic != _GGUF_MAGIC:
-        raise LocalModelUnavailable(
+        raise ModelFileUnusable(
             f"The file {str(model_file)!r} is no GGUF file: it begins with {magic!r}, not {_GGUF_MAGIC!r}",
             "Name a model in llama.cpp's GGUF format, or none for the default model",
         )

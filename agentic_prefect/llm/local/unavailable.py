@@ -29,3 +29,9 @@ class LocalModelUnavailable(TerminalError):
 
     def __str__(self) -> str:
         return f"{self.problem}. {self.remedy}; or {_ELSEWHERE}."
+
+
+class ModelFileUnusable(LocalModelUnavailable):
+    """The file that was named as the local model is none."""
+
+    code = ErrorCode.PLAN_INVALID
