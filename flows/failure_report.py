@@ -1,7 +1,7 @@
 """Writes a report on what fails in the recorded runs, and removes what is too old to matter.
 
 Parameters: `days`, `keep_days`. Environment: `PREFECT_INTEGRATIONS_AGENTIC_HISTORY_URL` where the history is no file of
-this machine.
+this machine, `PREFECT_INTEGRATIONS_AGENTIC_KEEP_DAYS`.
 """
 
 from prefect import flow
@@ -16,12 +16,12 @@ async def failure_report(days: int = 30, keep_days: int = 0) -> str:
 
     Args:
         days: How far to look back.
-        keep_days: Runs in which nothing has changed for so many days are removed afterwards; 0 keeps everything.
+        keep_days: Runs in which nothing has changed for so many days are removed afterwards; 0 takes the setting of
+            that name, and keeps everything when it is not set.
     """
     report = await report_failures(days)
     await acreate_markdown_artifact(
         key="failure-patterns", markdown=report.text, description="Patterns in the history."
     )
-    if keep_days:
-        await prune_history(keep_days)
+    await prune_history(keep_days or None)
     return report.text

@@ -49,8 +49,11 @@ async def report_failures(days: float = REPORT_DAYS) -> ReportEntry:
     return await asyncio.to_thread(lambda: report_now(open_history(), patterns, now=datetime.now(UTC), days=days))
 
 
-async def prune_history(keep_days: float) -> int:
+async def prune_history(keep_days: float | None = None) -> int:
     """Remove the runs in which nothing has changed for so many days.
+
+    Args:
+        keep_days: How many; `None` takes the setting of that name, and removes nothing when it is not set.
 
     Returns:
         How many entries that were.
@@ -58,7 +61,10 @@ async def prune_history(keep_days: float) -> int:
     Raises:
         HistoryUnusable: The history cannot be written.
     """
-    before = datetime.now(UTC) - timedelta(days=keep_days)
+    days = AgenticSettings().keep_days if keep_days is None else keep_days
+    if days is None:
+        return 0
+    before = datetime.now(UTC) - timedelta(days=days)
     return await asyncio.to_thread(lambda: open_history().prune(before))
 
 

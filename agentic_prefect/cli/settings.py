@@ -25,3 +25,8 @@ def settings(*, format: Annotated[Literal["text", "json"], Parameter(name=("--fo
         sys.stdout.write(json.dumps([as_data(each) for each in found()], indent=2) + "\n")
     else:
         stdout().print(table(found()))
+        stdout().print(
+            "The variable of a setting is PREFECT_INTEGRATIONS_AGENTIC_ with its name in capitals after it, such as "
+            "PREFECT_INTEGRATIONS_AGENTIC_RETRIES.",
+            soft_wrap=True,
+        )

@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,10 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, FlowRunFilter, FlowRunFilterId
 
 from agentic_prefect import Plan, PlanResult, PlanStatus, RunOptions, agent_task, open_history, run_plan
+from agentic_prefect.bootstrap.history import prune_history
 from agentic_prefect.models.history import FailureEntry, HistoryQuery, ReportEntry, RunEntry, TaskEntry
 from agentic_prefect.testing import Fault, Reply, ScriptedServer, make_plan
+from tests.history.samples import a_run
 
 pytestmark = pytest.mark.prefect
 
@@ -223,3 +226,16 @@ def test_a_killed_process_leaves_the_last_status(openai_env: ScriptedServer, fil
 def statuses(store: Any) -> dict[str, str]:
     """The status of each task, as it stands there."""
     return {task.task_id: task.status.value for task in store.find(TaskEntry)}
+
+
+async def test_old_runs_are_removed_as_the_setting_says(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says no number of days takes the setting's; where there is none, nothing is removed."""
+    now = datetime.now(UTC)
+    store = open_history()
+    store.register(a_run(id="old", at=now - timedelta(days=50), updated_at=now - timedelta(days=50)))
+    unset = await prune_history()
+    monkeypatch.setenv(f"{PREFIX}KEEP_DAYS", "40")
+    removed = await prune_history()
+
+    assert (unset, removed) == (0, 1)
+    assert store.find(RunEntry, ANY) == []

@@ -52,6 +52,7 @@ def test_the_deployment_names_what_is_there(cli: Command, tmp_path: Path) -> Non
     assert written["pull"][0]["prefect.deployments.steps.set_working_directory"]["directory"] == str(tmp_path)
     assert (tmp_path / scheduled["parameters"]["plan"]).is_file()
     assert scheduled["schedules"][0]["cron"] == "0 7 * * 1-5"
+    assert scheduled["schedules"][0]["active"] is False  # a run is paid for
     assert generic["entrypoint"] == "agentic_prefect.doors.run_plan"
 
 

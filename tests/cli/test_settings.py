@@ -33,6 +33,7 @@ def test_each_setting_is_told_with_its_origin(here: Path, cli: Command) -> None:
     assert told["history_url"]["value"] == "**********"
     assert "topsecret" not in done.out + table
     assert "prefect.toml" in table
+    assert "such as PREFECT_INTEGRATIONS_AGENTIC_RETRIES." in table
 
 
 def test_a_flag_goes_before_the_settings(here: Path, cli: Command) -> None:

@@ -1,5 +1,6 @@
 """The pages under `docs/` say what the code does: their tables are complete and their examples run."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,9 +8,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 
 from agentic_prefect.bootstrap import check
 from agentic_prefect.errors import ErrorCode
+from agentic_prefect.models.agent import AgentSpec, PolicyFields
 from agentic_prefect.models.asking import Asking, DecisionAction
 from agentic_prefect.models.events import Event
 from agentic_prefect.models.plan import Plan
@@ -19,6 +22,7 @@ from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.observers.artifacts import ArtifactObserver
 from agentic_prefect.plans.load import load_plan
+from agentic_prefect.settings import AgenticSettings
 from agentic_prefect.testing import Fault
 from tests.conftest import REPOSITORY
 
@@ -70,6 +74,49 @@ def test_each_plan_is_valid(text: str) -> None:
 def test_each_table_is_complete(page: str, heading: str, names: set[str]) -> None:
     """A table names all there is, and nothing else."""
     assert first_column(page, heading) == names
+
+
+def test_each_setting_stands_in_the_table() -> None:
+    """With its variable, its default and what it is, in the order of the code."""
+    rows = [line for line in (DOCS / "settings.md").read_text("utf-8").splitlines() if line.startswith("| `")]
+    prefix = "PREFECT_INTEGRATIONS_AGENTIC_"
+    expected = [
+        f"| `{name}` | `{prefix}{name.upper()}` | {_default(field.default)} | {field.description} |"
+        for name, field in AgenticSettings.model_fields.items()
+    ]
+
+    assert rows == expected
+
+
+def _default(value: object) -> str:
+    """A default as its variable would say it."""
+    match value:
+        case None | "":
+            return "none"
+        case float():
+            return f"`{value:g}`"
+        case str():
+            return f"`{value}`"
+        case _:
+            return f"`{json.dumps(value)}`"
+
+
+def test_each_deployment_stands_in_the_table() -> None:
+    """Those of `prefect.yaml`, in its order."""
+    folder = REPOSITORY / "deployments"
+    names = [each["name"] for each in yaml.safe_load((folder / "prefect.yaml").read_text("utf-8"))["deployments"]]
+    rows = re.findall(r"^\| `[\w-]+/([\w-]+)` ", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+
+    assert rows == names
+
+
+def test_each_field_of_an_agent_is_told() -> None:
+    """On the page about plans, which says of policy fields that agents have them, too."""
+    text = (DOCS / "plans.md").read_text("utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| `agents` |"))
+    own = set(AgentSpec.model_fields) - set(PolicyFields.model_fields) - {"name"}
+
+    assert own <= set(re.findall(r"`(\w+)`", row))
 
 
 def test_each_fault_is_one() -> None:
