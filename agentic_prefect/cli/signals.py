@@ -23,6 +23,21 @@ HANGUP: Final = getattr(signal, "SIGHUP", None)
 """`None` on Windows."""
 
 
+@contextmanager
+def hearing(hear: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """While the body runs, call `hear` for whatever asks this process to end. Main thread only.
+
+    A SIGHUP that this process was started to ignore, as by `nohup`, stays ignored.
+    """
+    hangup = [HANGUP] if HANGUP is not None and signal.getsignal(HANGUP) is not signal.SIG_IGN else []
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM, *hangup)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class LoopThread:
     """An event loop in a thread of its own, which sees the context of the thread that makes it.
 
@@ -54,7 +69,7 @@ def signals_stop(
 ) -> Generator[None]:
     """While the body runs, the first signal stops the run in the loop, and a Ctrl-C after it ends the process at once.
 
-    A signal that this process was started to ignore, as by `nohup`, stays ignored. Main thread only.
+    Main thread only.
     """
     heard: set[int] = set()
 
@@ -68,24 +83,16 @@ def signals_stop(
             console.print("Ended at once. What still ran in Prefect is left as it was.")
             os._exit(ExitCode.CANCELLED)
         if number == HANGUP:
-            _leave_terminal()
+            leave_terminal()
         if not heard:
             loop.call_soon_threadsafe(stop_run, "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
         heard.add(number)
 
-    asked = [number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None]
-    before = {number: signal.getsignal(number) for number in asked}
-    taken = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
-    for number in taken:
-        signal.signal(number, hear)
-    try:
+    with hearing(hear):
         yield
-    finally:
-        for number, handler in taken.items():
-            signal.signal(number, handler)
 
 
-def _leave_terminal() -> None:
+def leave_terminal() -> None:
     """Have what is still written to the terminal go nowhere: it is gone, and writing to it would be an error."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):

@@ -1,6 +1,5 @@
 """A worker that this program starts, watches and ends."""
 
-import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.server import ask_server
+from agentic_prefect.cli.signals import HANGUP, hearing, leave_terminal
 from agentic_prefect.cli.terminal import stderr, stdout
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.hosting.runs import end_left_behind
@@ -79,20 +79,18 @@ def _end_left_behind(pool: str, worker: str, *, api_url: str) -> None:
 
 
 def work_until_stopped(worker: subprocess.Popen[bytes], log: Path, *, goodbye: str) -> ExitCode:
-    """Stay until Ctrl-C, or the end of the worker."""
+    """Stay until Ctrl-C, SIGTERM, the end of the terminal, or that of the worker."""
     stop = threading.Event()
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == HANGUP:
+            leave_terminal()
         stop.set()
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with hearing(end):
         while not stop.wait(_LOOK_AGAIN_S):
             if worker.poll() is not None:
                 stdout().print(f"The worker ended with exit code {worker.returncode}; its log is {log}.")
                 return ExitCode.FAILED
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     stdout().print(goodbye)
     return ExitCode.COMPLETED

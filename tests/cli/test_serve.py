@@ -86,8 +86,13 @@ def test_a_served_plan_runs_on_its_schedule_until_it_is_paused(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_run_that_is_under_way_when_serve_stops_is_crashed_and_said(
-    served: subprocess.Popen[str], name: str, openai_env: ScriptedServer, prefect_server: str
+    number: signal.Signals,
+    served: subprocess.Popen[str],
+    name: str,
+    openai_env: ScriptedServer,
+    prefect_server: str,
 ) -> None:
     """No run stays Running without a process, and the terminal says how to go on."""
     openai_env.answer_by_default(Reply.hold())
@@ -98,7 +103,7 @@ def test_a_run_that_is_under_way_when_serve_stops_is_crashed_and_said(
     patient.until(lambda: openai_env.requests_matching("Look at tea"))
     under_way = patient.get(f"{prefect_server}/flow_runs/{run['id']}").json()
 
-    served.send_signal(signal.SIGINT)
+    served.send_signal(number)
     code = served.wait(60)
     goodbye = served.stdout.read()
     ended = patient.get(f"{prefect_server}/flow_runs/{run['id']}").json()
