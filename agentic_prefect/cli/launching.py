@@ -14,7 +14,7 @@ from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.timing_flags import TimingFlags
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.errors import ConnectionLost
-from agentic_prefect.hosting.automations import install_zombies_unless_there
+from agentic_prefect.hosting.automations import ZOMBIE_AFTER, install_zombies_unless_there
 from agentic_prefect.hosting.deploying import SLUG, Collision, Deployed, Wish, deploy
 from agentic_prefect.hosting.timing import Timing, cron, interval, rrule
 from agentic_prefect.models.plan import Plan
@@ -82,9 +82,15 @@ def launch(request: Request) -> None:
         job_variables=job_variables,
     )
     made = ask_server(deploy(wish))
+    _tell(wish, made, watching=watch_runs(), is_new=is_new)
+
+
+def watch_runs() -> list[str]:
+    """Have the server end runs of plans whose process is gone; what there is to say about it, a line or none."""
     # A run whose machine is gone would stay Running for ever: nobody is left to say otherwise.
-    ask_server(install_zombies_unless_there())
-    _tell(wish, made, is_new=is_new)
+    name = ask_server(install_zombies_unless_there())
+    about = f"runs of plans of which nothing is heard for {ZOMBIE_AFTER} end Crashed."
+    return [f"Installed the automation {name!r}: {about}"] if name else []
 
 
 def require_lasting_server() -> None:
@@ -146,12 +152,13 @@ def _inputs(flags: TimingFlags, plan: Plan | None, *, needed: bool) -> Mapping[s
     return given
 
 
-def _tell(wish: Wish, made: Deployed, *, is_new: bool) -> None:
+def _tell(wish: Wish, made: Deployed, *, watching: Sequence[str], is_new: bool) -> None:
     plan = f"{wish.stored.reference} ({'saved' if is_new else 'as it was saved'})"
     lines = [f"{'Deployed' if made.is_new else 'Brought up to date'}: {made.name}, which runs {plan}."]
     lines += [f"Removed the schedule {slug!r}." for slug in made.removed]
     if made.made_pool:
         lines.append(f"Made the work pool {wish.pool!r}.")
+    lines += watching
     lines += [f"Page: {made.page}", f"Run it, the form filled in: {made.form}"]
     lines.append(f"A worker runs it: prefect worker start --pool {wish.pool}")
     stdout().print("\n".join(lines), soft_wrap=True)

@@ -10,13 +10,12 @@ from agentic_prefect.blocks.plan_store import save_plan
 from agentic_prefect.bootstrap.keeping import plan_to_keep
 from agentic_prefect.cli.clear_text import require_no_keys
 from agentic_prefect.cli.exit_codes import ExitCode
-from agentic_prefect.cli.launching import require_lasting_server
+from agentic_prefect.cli.launching import require_lasting_server, watch_runs
 from agentic_prefect.cli.server import ask_server
 from agentic_prefect.cli.terminal import stdout
 from agentic_prefect.cli.usage import UsageError
 from agentic_prefect.cli.worker import QUERY_S, work_until_stopped, worker_process
 from agentic_prefect.errors import AgenticError
-from agentic_prefect.hosting.automations import install_zombies_unless_there
 from agentic_prefect.hosting.deploying import Deployed, Wish, deploy, pool_of, require_process_pool
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.plans.form import input_defaults
@@ -46,6 +45,8 @@ def serve(references: Sequence[str], *, pool: str, limit: int | None, stay: bool
     console = stdout()
     for made in deploy_all(plans, pool=pool):
         console.print(f"{made.name}: {made.form}", soft_wrap=True)
+    for line in watch_runs():
+        console.print(line, soft_wrap=True)
     log = get_current_settings().home / LOG
     api = {"PREFECT_API_URL": PREFECT_API_URL.value() or "", "PREFECT_WORKER_QUERY_SECONDS": QUERY_S}
     with worker_process({**environment(), **api}, log, pool=pool, limit=limit) as worker:
@@ -59,7 +60,6 @@ def deploy_all(plans: Sequence[Plan], *, pool: str) -> Sequence[Deployed]:
     for plan in plans:
         stored, _ = save_plan(plan)
         done.append(ask_server(deploy(Wish(plan=plan, stored=stored, name=plan.name, pool=pool, as_it_is=True))))
-    ask_server(install_zombies_unless_there())
     return done
 
 

@@ -99,11 +99,14 @@ def _deploy(source: Path | None, environment: Mapping[str, str]) -> None:
 def _deploy_examples(record: ServerRecord) -> Sequence[Deployed]:
     """Give the plans that ship with the package deployments of their own."""
     # They are many modules, and whoever brings a prefect.yaml needs none of them.
+    from agentic_prefect.cli.launching import watch_runs
     from agentic_prefect.cli.serving import deploy_all
 
     with temporary_settings({PREFECT_API_URL: record.api_url, PREFECT_UI_URL: record.ui_url}):
         plans = [plan_to_keep(str(path)) for path in stored_plans([shipped_folder()]).values()]
-        return deploy_all(plans, pool=POOL)
+        made = deploy_all(plans, pool=POOL)
+        watch_runs()  # the server is this command's own, and nobody else's
+        return made
 
 
 def _directions(record: ServerRecord, examples: Sequence[Deployed]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from agentic_prefect.hosting.chains import way
 from agentic_prefect.hosting.schedules import deployment_of
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.plans.names import listing
+from agentic_prefect.runtime.plan_flow import PLAN_FLOWS
 from agentic_prefect.settings import AgenticSettings
 
 PREFIX: Final = "agentic: "
@@ -31,7 +33,15 @@ WAITING_FOR: Final = timedelta(hours=1)
 SHORTEST: Final = timedelta(seconds=10)
 """The server looks for what did not happen no more often."""
 
-_RUN: Final = "{% if flow_run %}Run {{ flow_run.name }}: {{ flow_run|ui_url }}{% endif %}"
+_OF_PLANS: Final[Mapping[str, str | list[str]]] = {
+    "prefect.resource.role": "flow",
+    "prefect.resource.name": list(PLAN_FLOWS),
+}
+"""What events of runs of plans have among their related resources; runs of other flows have their own."""
+_RUN: Final = (
+    "{% if flow_run %}Run {{ flow_run.name }}{% if flow_run|ui_url %}: {{ flow_run|ui_url }}{% endif %}{% endif %}"
+)
+"""With a link where the server knows its own address (`PREFECT_UI_URL`)."""
 _TEXTS: Final[Mapping[Alert, tuple[str, str]]] = {
     "failed": ("A plan failed", "{{ flow_run.name }} ended {{ flow_run.state.name }}: {{ flow_run.state.message }}"),
     "partial-failure": (
@@ -90,11 +100,11 @@ async def install_alerts(alerts: Sequence[Alert], *, notify: str, waiting_for: t
 
 
 async def install_zombies(after: timedelta = ZOMBIE_AFTER, *, run_id: str = "") -> str:
-    """Have runs whose process is gone end Crashed; the automation's name.
+    """Have runs of plans whose process is gone end Crashed; the automation's name.
 
     Args:
         after: How long nothing may be heard of a run.
-        run_id: Watch this run alone; empty watches all.
+        run_id: Watch this run alone; empty watches those of all plans.
 
     Raises:
         PlanInvalid: The time is too short.
@@ -105,6 +115,7 @@ async def install_zombies(after: timedelta = ZOMBIE_AFTER, *, run_id: str = "") 
         # Whatever else is heard of the run, its end above all, counts as a sign of life.
         expect={"prefect.flow-run.*"},
         match={"prefect.resource.id": f"prefect.flow-run.{run_id or '*'}"},
+        match_related=dict(_OF_PLANS),
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
@@ -117,15 +128,19 @@ async def install_zombies(after: timedelta = ZOMBIE_AFTER, *, run_id: str = "") 
         message=f"Nothing was heard of this run for {after}: its process is gone. Retry it to go on where it ended.",
     )
     name = f"{ZOMBIES} {run_id}" if run_id else ZOMBIES
-    about = f"Runs of which nothing is heard for {after} are Crashed."
+    about = f"Runs of plans of which nothing is heard for {after} are Crashed."
     async with get_client() as client:
         return await _install(client, _automation(name, about, trigger, crash))
 
 
-async def install_zombies_unless_there() -> None:
-    """The same, unless the settings do without, or somebody has installed it, with a time of their own maybe."""
+async def install_zombies_unless_there() -> str:
+    """The same, unless the settings do without, or somebody has installed it, with a time of their own maybe.
+
+    The automation's name; empty when none was installed.
+    """
     if AgenticSettings().watch_runs and ZOMBIES not in {each.name for each in await installed()}:
-        await install_zombies()
+        return await install_zombies()
+    return ""
 
 
 async def install_chain(chain: Chain) -> str:
@@ -190,9 +205,11 @@ async def remove(name: str) -> int:
 def _alert(alert: Alert, block: UUID, waiting_for: timedelta) -> AutomationCore:
     match alert:
         case "failed":
-            about, trigger = "Tells of plans that failed.", _when("prefect.flow-run.Failed", "prefect.flow-run.Crashed")
+            about = "Tells of plans that failed."
+            trigger = _when("prefect.flow-run.Failed", "prefect.flow-run.Crashed", related=_OF_PLANS)
         case "partial-failure":
-            about, trigger = "Tells of plans that failed in part.", _when("prefect.flow-run.PartialFailure")
+            about = "Tells of plans that failed in part."
+            trigger = _when("prefect.flow-run.PartialFailure", related=_OF_PLANS)
         case "dead-letter":
             about = "Tells of tasks that failed for good, with nothing standing in for them."
             trigger = _when("agentic.task.dead_lettered", resource="agentic.task.*")
@@ -215,10 +232,13 @@ def _alert(alert: Alert, block: UUID, waiting_for: timedelta) -> AutomationCore:
     return _automation(alert, about, trigger, tell)
 
 
-def _when(*events: str, resource: str = "prefect.flow-run.*") -> EventTrigger:
+def _when(
+    *events: str, resource: str = "prefect.flow-run.*", related: Mapping[str, str | list[str]] = MappingProxyType({})
+) -> EventTrigger:
     return EventTrigger(
         expect=set(events),
         match={"prefect.resource.id": resource},
+        match_related=dict(related),
         posture=Posture.Reactive,
         threshold=1,
     )

@@ -28,15 +28,19 @@ def test_without_a_block_only_what_tells_nobody_is_installed(cli: Command) -> No
 def test_deploying_watches_for_zombies_unless_told_otherwise(
     watch: str, watched: bool, tmp_path: Path, cli: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`deploy` installs what ends lost runs, once."""
+    """`deploy` installs what ends lost runs, once, and says so."""
     monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_WATCH_RUNS", watch)
     cli("automations", "remove", "zombies")
     (tmp_path / "plan.yaml").write_text("name: watched\ntasks: [{id: a, description: x}]\n")
-    for _ in range(2):
-        assert cli("deploy", tmp_path / "plan.yaml").code == 0
+    deployed = [cli("deploy", tmp_path / "plan.yaml") for _ in range(2)]
+    told = [line for each in deployed for line in each.out.splitlines() if "automation" in line]
     names = [each["name"] for each in json.loads(cli("automations", "list", "-f", "json").out)]
 
+    assert [each.code for each in deployed] == [0, 0]
     assert names.count("zombies") == watched
+    assert told == watched * [
+        "Installed the automation 'zombies': runs of plans of which nothing is heard for 0:10:00 end Crashed."
+    ]
 
 
 def test_plans_can_be_chained(tmp_path: Path, cli: Command) -> None:

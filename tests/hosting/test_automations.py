@@ -13,9 +13,10 @@ import pytest
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
-from prefect.events import emit_event
-from prefect.events.filters import EventFilter, EventResourceFilter
-from prefect.states import Completed, Running
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.events import Event, RelatedResource, Resource
+from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
+from prefect.states import Completed, Failed, Running
 
 from agentic_prefect import RunOptions, load_plan, run_plan
 from agentic_prefect.errors import PlanInvalid
@@ -32,6 +33,7 @@ from agentic_prefect.hosting.automations import (
 )
 from agentic_prefect.models.events import InterventionRequested, InterventionResolved
 from agentic_prefect.observers.prefect_events import PrefectEventObserver
+from tests import patient
 
 pytestmark = [pytest.mark.prefect, pytest.mark.automations]
 PATIENCE_S = 120.0
@@ -92,6 +94,7 @@ async def test_alerts_reach_whoever_is_to_be_told(notify: str, inbox: Inbox) -> 
     # F-43 D-09 A-Q1
     await install_alerts(ALERTS, notify=notify)
     mark = uuid.uuid4().hex[:8]
+    await _fail_a_run_of("somebody-elses-flow", f"foreign-{mark}")
     tasks = "[{id: one, description: First}, {id: two, description: Second, depends_on: one}]"
     plan = load_plan(f"name: part-{mark}\ntasks: {tasks}")
     await run_plan(plan, options=RunOptions(rehearse=True, faults=["two:refusal"]))
@@ -114,6 +117,8 @@ async def test_alerts_reach_whoever_is_to_be_told(notify: str, inbox: Inbox) -> 
     assert "deadletters list" in lost[0]["body"]
     assert "calls" in poor[0]["body"]
     assert inbox.about("A plan failed", f"part-{mark}") == []
+    # It failed first, and a flow that is no plan is none of our business.
+    assert inbox.about("A plan failed", f"foreign-{mark}") == []
 
 
 async def test_a_question_that_waits_too_long_is_told_of(notify: str, inbox: Inbox) -> None:
@@ -139,27 +144,31 @@ async def test_a_question_that_waits_too_long_is_told_of(notify: str, inbox: Inb
 
 
 async def test_a_run_whose_process_is_gone_ends_crashed(prefect_server: str) -> None:
-    """Its heart beat once and nothing more was heard; the message says how to go on."""
+    """Its heart beat once and nothing more was heard; the message says how to go on. A run that is not one of a
+    plan, and of which nothing was heard for longer, is left alone.
+    """
     # F-43
-    async with get_client() as client:
-        flow_id = await client.create_flow_from_name("run-plan")
-        run = await client.create_flow_run_from_deployment(
-            await client.create_deployment(flow_id, f"gone-{uuid.uuid4().hex[:8]}"), state=Running()
-        )
-    name = await install_zombies(SHORTEST, run_id=str(run.id))
-    emit_event(HEARTBEAT, resource={"prefect.resource.id": f"prefect.flow-run.{run.id}"})
+    foreign, run = [await _run_of(flow, Running()) for flow in ("somebody-elses-flow", "run-plan")]
+    names = [await install_zombies(SHORTEST, run_id=str(each.id)) for each in (foreign, run)]
+    for each, flow in ((foreign, "somebody-elses-flow"), (run, "run-plan")):
+        _beat(prefect_server, each, flow)
+        # The server works on events side by side.
+        await _eventually(lambda each=each: _is_known(f"prefect.flow-run.{each.id}", HEARTBEAT))
 
     async def crashed() -> str | None:
-        async with get_client() as client:
-            state = (await client.read_flow_run(run.id)).state
+        state = await _state_of(run)
         return state.message if state is not None and state.is_crashed() else None
 
     message = await _eventually(crashed)
-    await remove(name)
+    left_alone = await _state_of(foreign)
+    for name in names:
+        await remove(name)
 
     assert message == (
         "Nothing was heard of this run for 0:00:10: its process is gone. Retry it to go on where it ended."
     )
+    assert left_alone is not None
+    assert left_alone.is_running()
 
 
 async def test_a_plan_runs_after_another_one(prefect_server: str) -> None:
@@ -215,6 +224,41 @@ async def test_what_is_removed_is_gone(notify: str) -> None:
     assert (count, "failed" in after, await remove("failed")) == (1, False, 0)
 
 
+async def _run_of(flow: str, state: State[Any], name: str | None = None) -> FlowRun:
+    """A run of a deployment of a flow of this name, which is in this state."""
+    async with get_client() as client:
+        flow_id = await client.create_flow_from_name(flow)
+        deployment = await client.create_deployment(flow_id, f"gone-{uuid.uuid4().hex[:8]}")
+        return await client.create_flow_run_from_deployment(deployment, state=state, name=name)
+
+
+async def _fail_a_run_of(flow: str, name: str) -> None:
+    run = await _run_of(flow, Running(), name)
+    async with get_client() as client:
+        await client.set_flow_run_state(run.id, Failed(message="It failed."), force=True)
+
+
+async def _state_of(run: FlowRun) -> State[Any] | None:
+    async with get_client() as client:
+        return (await client.read_flow_run(run.id)).state
+
+
+def _beat(api_url: str, run: FlowRun, flow: str) -> None:
+    """One beat of a run's heart, as Prefect sends it."""
+    of_flow = {
+        "prefect.resource.id": f"prefect.flow.{run.flow_id}",
+        "prefect.resource.role": "flow",
+        "prefect.resource.name": flow,
+    }
+    beat = Event(
+        event=HEARTBEAT,
+        resource=Resource({"prefect.resource.id": f"prefect.flow-run.{run.id}"}),
+        related=[RelatedResource(of_flow)],
+    )
+    # `emit_event` would add the flow run in whose midst this process has first emitted one.
+    patient.post(f"{api_url}/events", json=[beat.model_dump(mode="json")]).raise_for_status()
+
+
 def _question(run_id: str, task: str) -> InterventionRequested:
     return InterventionRequested(
         at=datetime.now(UTC),
@@ -229,8 +273,9 @@ def _question(run_id: str, task: str) -> InterventionRequested:
     )
 
 
-async def _is_known(resource: str) -> bool:
-    wanted = EventFilter(resource=EventResourceFilter(id=[resource]))
+async def _is_known(resource: str, event: str = "") -> bool:
+    named = EventNameFilter(name=[event]) if event else None
+    wanted = EventFilter(resource=EventResourceFilter(id=[resource]), event=named)
     async with get_client() as client:
         return bool((await client.read_events(filter=wanted, limit=1)).events)
 
