@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from agentic_prefect.settings import AgenticSettings
 from tests import patient
 
 OTHERS = {"DO_NOT_TRACK"}
+SECRETS = "secrets.env"
 REDIS = re.compile(r"PREFECT_REDIS_MESSAGING_(HOST|PORT)")
 
 
@@ -30,10 +32,11 @@ def test_each_variable_is_one_that_somebody_reads(name: str, repository: Path) -
 
 
 def test_no_key_stands_in_a_file(repository: Path) -> None:
-    """Keys come from where a platform keeps secrets."""
+    """Keys, passwords and logins come from where a platform keeps secrets."""
     texts = [path.read_text() for path in (repository / "deployments").iterdir() if path.is_file()]
 
-    assert not re.search(r"_API_KEY\s*[=:]\s*\S", "\n".join(texts))
+    assert not re.search(r"(_API_KEY|PASSWORD|AUTH_STRING)[ \t]*[=:][ \t]*[^\s$?]", "\n".join(texts))
+    assert not re.search(r"://\w+:[^@$\s]+@", "\n".join(texts))
 
 
 def test_the_compose_file_fits_together(repository: Path) -> None:
@@ -42,14 +45,69 @@ def test_the_compose_file_fits_together(repository: Path) -> None:
     found: dict[str, Any] = yaml.safe_load((folder / "compose.yaml").read_text())
     services = found["services"]
     waited_for = {name for each in services.values() for name in each.get("depends_on", ())}
-    files = {each["env_file"] for each in services.values() if "env_file" in each}
+    files = {file for each in services.values() for file in each.get("env_file", ())}
     mounts = [mount.split(":")[0] for each in services.values() for mount in each.get("volumes", ())]
 
     assert waited_for <= set(services)
-    assert all((folder / file).is_file() for file in files)
+    assert all((folder / file).is_file() for file in files - {SECRETS})
     assert all((folder / mount).is_file() if mount.startswith("./") else mount in found["volumes"] for mount in mounts)
     assert (services["api"]["deploy"]["replicas"], services["worker"]["deploy"]["replicas"]) == (2, 3)
     assert "--no-services" in services["api"]["command"]
+
+
+def test_each_secret_of_the_compose_file_has_a_line_in_the_example(repository: Path) -> None:
+    """Everything that has to be set is in the example, without a value; the file that holds the values is ignored."""
+    folder = repository / "deployments"
+    asked_for = set(re.findall(r"\$\{(\w+)", (folder / "compose.yaml").read_text()))
+    lines = (folder / f"{SECRETS}.example").read_text().splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+    assert asked_for < given.keys()
+    assert set(given.values()) == {""}
+    assert SECRETS in (repository / ".gitignore").read_text().splitlines()
+
+
+def test_the_compose_file_can_be_reached_and_is_bounded(repository: Path) -> None:
+    """The API and the UI are published on this machine alone, ask for a login, and each service has limits; providers'
+    keys reach the workers and nobody else.
+    """
+    services = yaml.safe_load((repository / "deployments" / "compose.yaml").read_text())["services"]
+    published = {name: each["ports"] for name, each in services.items() if "ports" in each}
+    login = "PREFECT_SERVER_API_AUTH_STRING"
+    with_login = {name for name, each in services.items() if login in each.get("environment", ())}
+
+    assert published == {"api": ["127.0.0.1:4200-4201:4200"]}
+    assert [name for name, each in services.items() if not {"mem_limit", "cpus"} <= each.keys()] == []
+    assert with_login == {"migrate", "api", "services"}
+    assert [name for name, each in services.items() if SECRETS in each.get("env_file", ())] == ["worker"]
+
+
+def test_the_image_holds_no_more_than_it_needs(repository: Path) -> None:
+    """It is built in a stage of its own, from files that are named one by one, and runs as somebody else than root."""
+    lines = (repository / "deployments" / "Dockerfile").read_text().splitlines()
+    stages = [number for number, line in enumerate(lines) if line.startswith("FROM ")]
+    last = lines[stages[-1] :]
+    ignored = [line for line in (repository / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    let_through = {line[1:] for line in ignored if line.startswith("!")}
+
+    assert len(stages) == 2
+    assert [line for line in last if line.startswith(("COPY", "ADD", "USER"))] == [
+        "COPY flows /opt/agentic-prefect/flows",
+        "USER 10001",
+    ]
+    assert ignored[0] == "*"
+    assert all((repository / each).exists() for each in let_through)
+    assert {"agentic_prefect", "flows", "prompts", "pyproject.toml", "README.md", "LICENSE"} <= let_through
+
+
+def test_no_deployment_names_a_place_on_the_deployers_machine(repository: Path) -> None:
+    """Flows are named by their modules, which are in the image, and no pull step changes to a folder."""
+    written = yaml.safe_load((repository / "deployments" / "prefect.yaml").read_text())
+    entrypoints = [each["entrypoint"] for each in written["deployments"]]
+
+    assert written["pull"] == []
+    assert [each for each in entrypoints if not re.fullmatch(r"(agentic_prefect|flows)(\.\w+){2}", each)] == []
+    assert all(callable(resolve_name(each)) for each in entrypoints)
 
 
 @pytest.mark.prefect
