@@ -110,6 +110,23 @@ def test_no_deployment_names_a_place_on_the_deployers_machine(repository: Path) 
     assert all(callable(resolve_name(each)) for each in entrypoints)
 
 
+def test_a_pod_has_settings_results_and_bounds(repository: Path) -> None:
+    """It is given the config map and the secret, mounts the results, is not root, and has limits of both kinds."""
+    template = json.loads((repository / "deployments" / "kubernetes-pool.json").read_text())
+    pod = template["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    settings = (repository / "deployments" / "worker.env").read_text()
+    mounted_at = re.findall(r"^PREFECT_RESULTS_LOCAL_STORAGE_PATH=(.+)$", settings, re.MULTILINE)
+
+    # The worker takes no template whose pod lacks these two.
+    assert (pod["parallelism"], pod["completions"]) == (1, 1)
+    assert [next(iter(each)) for each in container["envFrom"]] == ["configMapRef", "secretRef"]
+    assert [each["mountPath"] for each in container["volumeMounts"]] == mounted_at
+    assert [each["name"] for each in pod["volumes"]] == ["results"]
+    assert pod["securityContext"] == {"runAsNonRoot": True, "runAsUser": 10001, "fsGroup": 10001}
+    assert container["resources"]["limits"].keys() == {"cpu", "memory"}
+
+
 @pytest.mark.prefect
 @pytest.mark.parametrize(("kind", "name"), [("process", "process-pool.json"), ("kubernetes", "kubernetes-pool.json")])
 def test_a_pools_template_is_taken_by_the_server(kind: str, name: str, repository: Path, prefect_server: str) -> None:
