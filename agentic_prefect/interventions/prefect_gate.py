@@ -51,7 +51,8 @@ class _Asked:
     """To be called as soon as the question has a run."""
     votes: list[Decision] = field(default_factory=list[Decision])
     since: datetime | None = None
-    is_announced: bool = False
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether it was announced, since somebody can answer."""
     decision: Decision | None = None
 
     def left_s(self) -> float:
@@ -64,8 +65,8 @@ class _Asked:
     def opened(self, run_id: str) -> None:
         """The form is there: who hears of it can answer."""
         self.form_is_there()
-        if not self.is_announced:
-            self.is_announced = True
+        if not self.is_open.is_set():
+            self.is_open.set()
             self.announce(run_id)
 
     def announce(self, run_id: str, *, escalated: bool = False) -> None:
@@ -211,6 +212,7 @@ async def _vote(asked: _Asked, form: type[RunInput], *, key: str) -> Decision | 
 async def _escalate(asked: _Asked, run_id: str) -> None:
     after = asked.intervention.asking.escalate_after_s
     if after is not None:
+        await asked.is_open.wait()
         await asyncio.sleep(after)
         asked.announce(run_id, escalated=True)
 

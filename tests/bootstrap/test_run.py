@@ -63,7 +63,7 @@ async def test_an_agent_task_without_services_leaves_no_connection_open(monkeypa
         async def all_closed() -> bool:
             return connections_to(port) == 0
 
-        await eventually(all_closed, within_s=5)
+        await eventually(all_closed)
 
     with ScriptedServer() as server:
         monkeypatch.setenv("OPENAI_API_KEY", SCRIPTED_KEY)

@@ -89,7 +89,7 @@ def test_an_empty_history_says_so(cli: Command, store: SqlHistory) -> None:
         (("--plan", "trip"), ["aaaa-1"]),
         (("--since", "4w"), ["aaaa-1"]),
         (("--latest", "1"), ["aaaa-1"]),
-        (("--rehearsals", "--since", "1h"), ["cccc-3", "aaaa-1"]),
+        (("--rehearsals", "--since", "1d"), ["cccc-3", "aaaa-1"]),
         (("--status", "running"), []),
     ],
 )

@@ -90,7 +90,7 @@ def test_another_process_answers(plan: Path, tmp_path: Path, cli: Command, prefe
         unfit = cli("interventions", "respond", second, "-d", "supply_output", "-o", '{"address": "x"}')
         last = cli("interventions", "respond", second, "-d", "supply_output", "-o", '{"address": "here"}')
         assert last.code == 0, last.err
-        run.communicate(timeout=60)
+        run.communicate(timeout=150)
         code = run.returncode
     finally:
         run.kill()
@@ -199,7 +199,7 @@ def test_a_new_key_is_handed_in_from_elsewhere(
             in_the_form = client.post(f"/flow_runs/{waiting}/resume", json=body).json()
         done = cli("interventions", "respond", waiting, "--credentials", stdin=f"{GOOD_KEY}\n")
         assert done.code == 0, done.err
-        run.communicate(timeout=60)
+        run.communicate(timeout=150)
     finally:
         run.kill()
     result = PlanResult.model_validate_json(out.read_text())
@@ -231,7 +231,7 @@ def test_a_question_is_left_open(plan: Path, tmp_path: Path, cli: Command, prefe
     assert run.stdout is not None
     try:
         cli("interventions", "respond", _asked(run.stdout), "-d", "reject", "-c", "not yet", "--by", "ann")
-        run.communicate(timeout=60)
+        run.communicate(timeout=150)
     finally:
         run.kill()
 
@@ -311,7 +311,7 @@ def test_a_budget_is_raised_from_elsewhere(openai_env: ScriptedServer, tmp_path:
         nothing = cli("interventions", "respond", waiting, "-d", "retry")
         done = cli("interventions", "respond", waiting, "-d", "retry", "--more", "calls=1, tokens=500")
         assert done.code == 0, done.err
-        run.communicate(timeout=60)
+        run.communicate(timeout=150)
     finally:
         run.kill()
     result = PlanResult.model_validate_json(out.read_text())

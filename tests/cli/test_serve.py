@@ -82,7 +82,7 @@ def test_a_served_plan_runs_on_its_schedule_until_it_is_paused(
     assert {each["state"] for each in planned} <= {"Submitting", "Pending"}  # those that the worker has already
     assert f"Plan:       {name}@1" in shown
     assert 'Inputs:     {"topic": "rain"}' in shown
-    assert (code, goodbye) == (0, "Stopping the worker …\n")
+    assert (code, goodbye.splitlines()[0]) == (0, "Stopping the worker …")  # and the runs that it had begun, if any
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from agentic_prefect.testing import Reply, ScriptedServer
 from tests import patient
 from tests.runtime.conftest import eventually
 
-TIMEOUT_S = 120.0
+TIMEOUT_S = 300.0
 CITIES = [f"City {number}" for number in range(6)]
 SUBMITTED = re.compile(r"submitting flow run '([0-9a-f-]{36})'")
 ABORTED = re.compile(r"Aborted submission of flow run '([0-9a-f-]{36})'")

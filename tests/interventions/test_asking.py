@@ -135,7 +135,7 @@ async def test_an_edited_input(asking: Bench) -> None:
 async def test_nobody_answers_in_time(asking: Bench) -> None:
     """After the deadline the default holds, on record as such, and the run that waited says so."""
     # F-36
-    plan = make_plan({"id": "a", "on_failure": {"ask_human": {"deadline_s": 1, "default": "continue"}}})
+    plan = make_plan({"id": "a", "on_failure": {"ask_human": {"deadline_s": 5, "default": "continue"}}})
     result = await asking.run(plan, a=fails(Refused("no")))
     decided = result.results["a"].decisions[0]
     asked = next(each for each in asking.observer.events if each.name == "agentic.intervention.requested")
@@ -237,7 +237,7 @@ async def test_two_of_three_must_agree(asking: Bench) -> None:
 async def test_a_question_is_escalated(asking: Bench) -> None:
     """A question that waits too long is announced anew, as critical."""
     # U-10
-    ask = {"escalate_after_s": 0.5, "deadline_s": 2.5, "default": "approve"}
+    ask = {"escalate_after_s": 0.5, "deadline_s": 10, "default": "approve"}
     plan = make_plan({"id": "ok", "kind": "human", "description": "Pay?", "ask": ask})
     result = await asking.run(plan)
     asked = [each for each in asking.observer.events if each.name == "agentic.intervention.requested"]

@@ -111,8 +111,8 @@ OUTCOMES = [
     Outcome("dropped", Fault.drop(), ConnectionLost, "broke off before the answer was there"),
     Outcome("dropped after the head", Fault.drop("head"), ConnectionLost, "broke off"),
     Outcome("dropped half way", Fault.drop("half"), ConnectionLost, "broke off"),
-    Outcome("hangs", Fault.hang(), TimedOut, "did not answer within 0.5 s"),
-    Outcome("hangs half way", Fault.hang("half"), TimedOut, "did not answer within 0.5 s"),
+    Outcome("hangs", Fault.hang(), TimedOut, "did not answer within 2 s"),
+    Outcome("hangs half way", Fault.hang("half"), TimedOut, "did not answer within 2 s"),
     Outcome("bad JSON", Fault.malformed_body(), ServerFault, "something that is no JSON object"),
     Outcome("refusal", Fault.refusal("I won't."), Refused, "gpt-5-mini (scripted) declined to answer: I won't."),
     Outcome("filtered answer", Fault.content_filter("He"), ContentFiltered, "stopped the answer of gpt-5-mini"),
@@ -128,7 +128,7 @@ async def test_typed_outcomes(api: Api, case: Outcome, scripted_server: Scripted
     scripted_server.on(None, case.answer)
     connection = Connection(base_url=scripted_server.base_url, api=api, api_key_env="MY_KEY", api_key=SecretStr(KEY))
     model = OpenAIModel(connection, name="scripted")
-    short = 0.5 if case.error is TimedOut and "HTTP" not in case.message else 10
+    short = 2 if case.error is TimedOut and "HTTP" not in case.message else 10
     with pytest.raises(case.error) as caught:
         await model.complete(ask(output=PERSON, timeout_s=short))
     await model.aclose()

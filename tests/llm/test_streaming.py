@@ -91,7 +91,7 @@ async def test_typed_outcomes(api: Api, case: Outcome, scripted_server: Scripted
 
 async def test_slow_stream_is_not_idle(scripted_server: ScriptedServer, make_model: MakeModel) -> None:
     """A stream that takes longer than the limit in all, but never pauses for so long, goes well."""
-    pace_s, idle_timeout_s = 0.05, 0.4
+    pace_s, idle_timeout_s = 0.05, 2.5
     scripted_server.on(None, Reply.text("word " * 60).model_copy(update={"pace_s": pace_s}))
     heard: list[str] = []
     response = await make_model(idle_timeout_s=idle_timeout_s).stream(ask(), heard.append)

@@ -45,12 +45,16 @@ class Gated(LocalFileSystem):
 
     async def awrite_path(self, path: str, content: bytes) -> str:
         """Write, once it may."""
-        asked.set()
-        await may_write.wait()
+        Gate.asked.set()
+        await Gate.may_write.wait()
         return await super().awrite_path(path, content)
 
 
-asked, may_write = asyncio.Event(), asyncio.Event()
+class Gate:
+    """What holds the storage: it is asked to write, and it may."""
+
+    asked: asyncio.Event
+    may_write: asyncio.Event
 
 
 @dataclass
@@ -64,7 +68,7 @@ class Opener:
         """Hear of it."""
         if isinstance(event, TaskStatusChanged) and event.new is TaskStatus.CANCELLED:
             self.heard.append(event.task_id)
-            may_write.set()
+            Gate.may_write.set()
 
 
 async def test_a_run_that_is_stopped_before_it_begins_is_cancelled(bench: Bench) -> None:
@@ -115,8 +119,7 @@ async def test_a_task_that_prefect_does_not_let_begin_fails_in_the_open(bench: B
 async def test_a_finished_output_is_stored_although_the_run_is_cancelled(bench: Bench, tmp_path: Any) -> None:
     """What is halted while its output is being stored is completed, and whoever goes on does not pay for it again."""
     plan = make_plan({"id": "paid"}, {"id": "critical"}, {"id": "waits"})
-    asked.clear()
-    may_write.clear()
+    Gate.asked, Gate.may_write = asyncio.Event(), asyncio.Event()
     block: Any = Gated(basepath=str(tmp_path / "kept"))
     name = f"gated-{uuid.uuid4().hex[:8]}"
     await block.save(name)
@@ -124,7 +127,7 @@ async def test_a_finished_output_is_stored_although_the_run_is_cancelled(bench: 
     bench.others.append(opener)
 
     async def fails(_: Work) -> Any:
-        await asked.wait()
+        await Gate.asked.wait()
         raise CriticalError("stop everything")
 
     async def waits(_: Work) -> Any:

@@ -450,6 +450,7 @@ async def test_a_text_about_passwords_is_no_reason_to_refuse(
     assert len(await _said(caplog, "what looks like a key or a password")) == 1
 
 
+@pytest.mark.xdist_group("pool")  # where a test makes two hundred others for a moment
 async def test_a_deployment_that_is_not_there_is_told_before_anything_is_paid(worker: InProcessWorker) -> None:
     """The doors' check names the one that was meant; so does the task, when nobody checked."""
     name = await worker.deploy(report)

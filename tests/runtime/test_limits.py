@@ -130,7 +130,7 @@ async def test_who_waits_for_another_attempt_takes_no_place(openai_env: Scripted
         {
             "name": "places",
             "models": {"house": {"base_url": openai_env.base_url, "model": "m", "max_in_flight": 1}},
-            "defaults": {"model": "house", "retry": {"base_s": 2, "jitter_ratio": 0}},
+            "defaults": {"model": "house", "retry": {"base_s": 8, "jitter_ratio": 0}},
             "tasks": [
                 {"id": "a", "description": "First.", "priority": 1},
                 {"id": "b", "description": "Second."},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agentic_prefect.errors import CriticalError, RateLimited, Refused, ServerFault
+from agentic_prefect.models.events import TaskRetrying
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.ports import Work
 from agentic_prefect.testing.builders import make_plan
@@ -69,7 +70,9 @@ async def test_retries_wait_as_long_as_the_provider_asks(bench: Bench) -> None:
 
     assert (first.attempt, second.attempt) == (1, 2)
     assert [error.code for error in second.history] == ["rate_limit"]
-    assert 0.7 <= (result.results["x"].elapsed_s or 0) < 1.2
+    (retrying,) = (event for event in bench.observer.events if isinstance(event, TaskRetrying))
+    assert retrying.delay_s == pytest.approx(0.7, abs=0.1)
+    assert (result.results["x"].elapsed_s or 0) >= 0.7
 
 
 async def test_exhaustion(bench: Bench) -> None:
@@ -95,14 +98,15 @@ async def test_timeouts_grow(bench: Bench) -> None:
     """A second attempt after a timeout gets more time, and both times are on record."""  # F-21
 
     async def slow(work: Work) -> str:
-        await asyncio.sleep(0.3)
+        if work.attempt == 1:
+            await asyncio.Event().wait()
         return f"{work.timeout_s:g}"
 
-    policy = {"timeout": {"retry": 1, "timeout_factor": 5, "base_s": 0.01}}
-    result = await bench.run(make_plan({"id": "x", "timeout_s": 0.1, "failure_policy": policy}), x=slow)
+    policy = {"timeout": {"retry": 1, "timeout_factor": 60, "base_s": 0.01}}
+    result = await bench.run(make_plan({"id": "x", "timeout_s": 0.5, "failure_policy": policy}), x=slow)
 
-    assert result.output == "0.5"
-    assert [work.timeout_s for work in bench.kind.works] == [0.1, 0.5]
+    assert result.output == "30"
+    assert [work.timeout_s for work in bench.kind.works] == [0.5, 30]
 
 
 async def test_a_final_timeout_is_called_so(bench: Bench) -> None:
@@ -245,7 +249,8 @@ async def test_cancelling_a_task_that_waits_for_its_retry(bench: Bench) -> None:
         "cancelled",
         True,
     )
-    assert runs["a"].state_name == "Cancelled"
+    # Prefect records it as Crashed first, and the two may be written apart.
+    assert (await states_of(runs["a"], "Cancelled"))[-1] == "Cancelled"
 
 
 async def test_a_plan_in_a_plan(bench: Bench) -> None:

@@ -227,9 +227,9 @@ def test_hang(sent: Any, stream: bool, ask: Ask, server: ScriptedServer) -> None
     server.on(None, Fault.hang(sent))
 
     with pytest.raises((openai.APITimeoutError, httpx.ReadTimeout)):
-        list(ask(stream=stream, timeout=0.05))
+        list(ask(stream=stream, timeout=0.5))
 
-    server.wait_until(lambda tally: tally.in_flight == 0)
+    server.wait_until(lambda tally: tally.count == 1 and tally.in_flight == 0)
     assert not server.requests[0].is_answered
 
 

@@ -215,8 +215,8 @@ async def test_a_late_answer_times_out(slow: Answer, pair: Pair) -> None:
     pair.script.on(None, Reply.echo(), slow)
     await pair.model.complete(request("This one opens the connection."))
 
-    with pytest.raises(TimedOut, match=r"within 0\.1 s\."):
-        await pair.model.complete(request(timeout_s=0.1))
+    with pytest.raises(TimedOut, match=r"within 1 s\."):
+        await pair.model.complete(request(timeout_s=1))
 
     await pair.script.wait_until_async(lambda tally: tally.in_flight == 0)
     assert [asked.is_answered for asked in pair.script.requests] == [True, False]
@@ -273,4 +273,4 @@ async def test_a_thousand_calls_are_quick(scripted_model: ScriptedChatModel) -> 
         await scripted_model.complete(request())
 
     assert scripted_model.count == 1000
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 5

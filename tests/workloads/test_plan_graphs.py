@@ -77,10 +77,10 @@ async def test_every_root_starts_at_once(
 
 
 async def test_no_waves(scripted_server: ScriptedServer, openai_env: ScriptedServer) -> None:
-    """With a: 1 s, b: 0.1 s and c after b: 0.1 s, c ends before a does."""
-    scripted_server.on("Do a.", Reply.text("a").delayed(1.0))
-    scripted_server.on("Do b.", Reply.text("b").delayed(0.1))
-    scripted_server.on("Do c.", Reply.text("c").delayed(0.1))
+    """Where a takes ten times as long as b, and c, which comes after b, as long as b, c ends before a does."""
+    scripted_server.on("Do a.", Reply.text("a").delayed(3))
+    scripted_server.on("Do b.", Reply.text("b").delayed(0.3))
+    scripted_server.on("Do c.", Reply.text("c").delayed(0.3))
     plan = make_plan({"id": "a"}, {"id": "b"}, {"id": "c", "depends_on": "b"}, defaults={"model": "openai/x"})
     results = (await run_plan(plan)).results
     a_ended, c_ended = results["a"].ended_at, results["c"].ended_at

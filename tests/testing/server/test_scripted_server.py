@@ -68,8 +68,9 @@ def test_start_and_stop_are_quick() -> None:
         with pytest.raises(httpx.TransportError):
             hung.result()
 
-    assert start_s < 0.2
-    assert stop_s < 0.2
+    # Far less than the time after which anybody would give up on a request that hangs.
+    assert start_s < 5
+    assert stop_s < 5
     assert server_threads() == before
 
 
@@ -275,9 +276,9 @@ def test_a_client_that_goes_away_ends_its_request(server: ScriptedServer) -> Non
     server.on(None, Reply.hold())
 
     with pytest.raises(httpx.ReadTimeout):
-        HTTP.post(f"{server.base_url}/chat/completions", json=body(), timeout=0.05)
+        HTTP.post(f"{server.base_url}/chat/completions", json=body(), timeout=httpx.Timeout(60, read=0.5))
 
-    server.wait_until(lambda tally: tally.in_flight == 0)
+    server.wait_until(lambda tally: tally.count == 1 and tally.in_flight == 0)
     assert (server.requests[0].status, server.requests[0].answered_at) == (None, None)
 
 
