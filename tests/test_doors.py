@@ -83,9 +83,10 @@ async def test_a_sub_plan_elsewhere_on_the_worker_is_not_read(tmp_path: Path, op
     outside.write_text("name: outside\ntasks: [{id: one, description: One}]\n")
 
     state = await _state(plan=f"name: outer\ntasks:\n- {{id: inner, kind: plan, plan: {outside}}}\n")
-    result = await state.result(raise_on_failure=False)
 
-    assert "PREFECT_INTEGRATIONS_AGENTIC_PLANS" in result.result_of("inner").error.message
+    assert state.is_failed()
+    assert f"The plan '{outside}' lies outside of the folders" in state.message
+    assert "PREFECT_INTEGRATIONS_AGENTIC_PLANS" in state.message
     assert openai_env.count == 0
 
 

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from agentic_prefect.bootstrap.recorded import PLAN_FLOWS, find
 from agentic_prefect.errors import PlanInvalid
+from agentic_prefect.hosting.run_processes import end_process
 from agentic_prefect.hosting.schedules import deployment_of
 from agentic_prefect.models.base import Frozen
 from agentic_prefect.runtime.links import run_url
@@ -121,7 +122,8 @@ async def cancel(reference: str) -> KnownRun:
 
 
 async def end_left_behind(pool: str, worker: str) -> Sequence[KnownRun]:
-    """Set the runs of a worker that is gone to Crashed, so that `resume` or Retry can go on from them; which they are.
+    """End the processes of a worker's runs that outlived it, and set the runs to Crashed, so that `resume` or Retry can
+    go on from them; which they are.
 
     Args:
         pool: The work pool whose runs it took.
@@ -135,6 +137,7 @@ async def end_left_behind(pool: str, worker: str) -> Sequence[KnownRun]:
         )
         left = [run for run in listed if run.labels.get(WORKER_LABEL) == worker]
         for run in left:
+            await end_process(run.infrastructure_pid)
             state = Crashed(message="Its worker was stopped.")
             await client.set_flow_run_state(run.id, state, force=True)
         names = await _names(client, {run.deployment_id for run in left if run.deployment_id})

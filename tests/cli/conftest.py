@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,3 +105,8 @@ def plan_file(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(PLAN)
     return path
+
+
+def hears_hangups() -> None:
+    """Run first in a child process: it hears SIGHUP although these tests may be run by `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

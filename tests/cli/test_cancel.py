@@ -20,7 +20,7 @@ from agentic_prefect.models.result import PlanResult
 from agentic_prefect.models.status import PlanStatus, TaskStatus
 from agentic_prefect.testing import Reply, ScriptedServer
 from tests import patient
-from tests.cli.conftest import PROGRAM
+from tests.cli.conftest import PROGRAM, hears_hangups
 
 pytestmark = pytest.mark.prefect
 
@@ -76,8 +76,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         screen, inner = pty.openpty()
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40", **variables}
         process = subprocess.Popen(
-            [str(PROGRAM), *map(str, arguments)], stdin=inner, stdout=inner, stderr=inner, cwd=tmp_path, env=environment
-        )
+            [str(PROGRAM), *map(str, arguments)],
+            stdin=inner, stdout=inner, stderr=inner, cwd=tmp_path, env=environment, preexec_fn=hears_hangups,
+        )  # fmt: skip
         os.close(inner)
         started.append(Terminal(process, screen))
         return started[-1]

@@ -12,7 +12,7 @@ import pytest
 
 from agentic_prefect.testing import Reply, ScriptedServer
 from tests import patient
-from tests.cli.conftest import PROGRAM, Command
+from tests.cli.conftest import PROGRAM, Command, hears_hangups
 
 # A worker takes up whatever is in its pool, and several tests share the usual one.
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("pool")]
@@ -43,7 +43,7 @@ def served(
     """`serve` at work; ended after the test if it has not been."""
     process = subprocess.Popen(
         [str(PROGRAM), "serve", str(plans), "--work-pool", "agentic"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=hears_hangups,
     )  # fmt: skip
     yield process
     if process.poll() is None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,12 @@ def worker(
         "PREFECT_INTEGRATIONS_AGENTIC_SUSPEND_AFTER_S": "1",
     }
     monkeypatch.chdir(tmp_path)
-    with worker_process(environment, log, pool=POOL):
-        yield log
+    worker = worker_process(environment, log, pool=POOL)
+    worker.__enter__()
+    yield log
+    # It asks the server when it ends, which needs a thread without the browser's event loop.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(worker.__exit__, None, None, None).result()
 
 
 def runs_of(browser: Browser, deployment: str) -> list[Any]:

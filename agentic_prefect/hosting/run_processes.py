@@ -1,0 +1,34 @@
+"""The processes that workers on this machine start for runs."""
+
+import asyncio
+import os
+import signal
+import socket
+from typing import Final
+
+_GRACE_S: Final = 5.0
+_LOOK_AGAIN_S: Final = 0.1
+
+
+async def end_process(infrastructure_pid: str | None) -> None:
+    """End the process of a run, if it is on this machine: it is told to end, and killed if it does not in five seconds.
+
+    Args:
+        infrastructure_pid: `host:pid`, as a process worker writes it down; anything else is left alone.
+    """
+    host, _, pid = (infrastructure_pid or "").rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return
+    if not await _ended(int(pid), signal.SIGTERM):
+        await _ended(int(pid), signal.SIGKILL)
+
+
+async def _ended(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+        for _ in range(round(_GRACE_S / _LOOK_AGAIN_S)):
+            await asyncio.sleep(_LOOK_AGAIN_S)
+            os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
