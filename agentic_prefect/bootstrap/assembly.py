@@ -212,12 +212,18 @@ class Assembly:
         return plan_folders([self.options.base_dir] if self.options.base_dir else [])
 
     def warm_up(self, plan: Plan) -> None:
-        """Load what the first request would wait for: templates, the SDK, the clients. Faults show in the tasks."""
+        """Load what the first request would wait for: templates, the SDK, the clients. Faults show in the tasks.
+
+        Where every agent is somebody's own, no model is looked for: a local one would be started.
+        """
         effective = effective_plan(plan, run=self.options.policy, settings=self.settings.policy())
         with suppress(AgenticError):
             self.builder.warm_up()
             directory, _ = self.models.directory(plan)
-            for name in {task.model for task in effective.tasks if task.kind == "agent"}:
+            asking = [
+                task for task in effective.tasks if task.kind == "agent" and task.agent not in self.options.runners
+            ]
+            for name in {task.model for task in asking}:
                 chat = directory.resolve(name).chat
                 if isinstance(chat, OpenAIModel):
                     chat.warm_up()

@@ -1,5 +1,6 @@
 """Versions of prompts in runs: tried, taken back, edited while a process runs, registered in code."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 from agentic_prefect import Plan, PromptRegistry, PromptTemplate, RunOptions, load_plan, register_prompt, run_plan
 from agentic_prefect.bootstrap.prompt_releases import PromptReleases
 from agentic_prefect.bootstrap.prompts import open_prompts, prompts_of_process
+from agentic_prefect.llm.local.engine import is_installed
+from agentic_prefect.llm.local.unavailable import LocalModelUnavailable
+from agentic_prefect.llm.local.weights import default_cache_dir, fetch
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.ports import Work
 from agentic_prefect.prompting.release_log import FILE, ReleaseFile
@@ -79,6 +83,28 @@ async def test_rollback_takes_effect_on_the_next_task(project: Path, prefect_ser
 
     assert said == ["Text 1.1.0: One.", "Text 1.0.0: Two."]
     assert echo.tried == 3
+
+
+@pytest.mark.prefect
+@pytest.mark.local_model
+async def test_agents_of_ones_own_start_no_local_model(
+    project: Path, prefect_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan that asks no model leaves the one on this machine alone, though it could be started."""
+    if not is_installed():
+        pytest.skip("the engine is not installed: pip install 'agentic-prefect[local]'")
+    try:
+        weights = fetch(default_cache_dir(os.environ))
+    except LocalModelUnavailable as error:
+        pytest.skip(f"the default model cannot be fetched here: {error}")
+    folder = tmp_path / "cache" / "agentic-prefect" / "local"
+    folder.mkdir(parents=True)
+    (folder / "models").symlink_to(weights.parents[1], target_is_directory=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    said = await outputs(project, Echo())
+
+    assert said == ["Text 1.1.0: One.", "Text 1.1.0: Two."]
+    assert [path.name for path in folder.iterdir()] == ["models"]
 
 
 @pytest.mark.prefect
