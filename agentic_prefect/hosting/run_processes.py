@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import Final
 
 _GRACE_S: Final = 5.0
@@ -26,9 +27,27 @@ async def end_process(infrastructure_pid: str | None) -> None:
 async def _ended(pid: int, number: signal.Signals) -> bool:
     try:
         os.kill(pid, number)
-        for _ in range(round(_GRACE_S / _LOOK_AGAIN_S)):
-            await asyncio.sleep(_LOOK_AGAIN_S)
-            os.kill(pid, 0)
     except ProcessLookupError:
         return True
+    for _ in range(round(_GRACE_S / _LOOK_AGAIN_S)):
+        if not is_running(pid):
+            return True
+        await asyncio.sleep(_LOOK_AGAIN_S)
     return False
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended; one that nobody has asked for its end yet counts as ended."""
+    try:
+        os.kill(pid, 0)
+        return _state(pid) != "Z"
+    except ProcessLookupError:
+        return False
+
+
+def _state(pid: int) -> str:
+    """The letter that Linux has for the state of a process; empty elsewhere."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
