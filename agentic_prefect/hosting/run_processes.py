@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 from pathlib import Path
 from typing import Final
 
@@ -12,16 +11,16 @@ _LOOK_AGAIN_S: Final = 0.1
 
 
 async def end_process(infrastructure_pid: str | None) -> None:
-    """End the process of a run, if it is on this machine: it is told to end, and killed if it does not in five seconds.
+    """End the process of a run that a worker on this machine started: it is told to end, and killed if it does not in
+    five seconds.
 
     Args:
-        infrastructure_pid: `host:pid`, as a process worker writes it down; anything else is left alone.
+        infrastructure_pid: The process's number, as a process worker writes it down; anything else is left alone.
     """
-    host, _, pid = (infrastructure_pid or "").rpartition(":")
-    if host != socket.gethostname() or not pid.isdigit():
+    if not infrastructure_pid or not infrastructure_pid.isdigit():
         return
-    if not await _ended(int(pid), signal.SIGTERM):
-        await _ended(int(pid), signal.SIGKILL)
+    if not await _ended(int(infrastructure_pid), signal.SIGTERM):
+        await _ended(int(infrastructure_pid), signal.SIGKILL)
 
 
 async def _ended(pid: int, number: signal.Signals) -> bool:

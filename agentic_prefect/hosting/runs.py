@@ -127,7 +127,7 @@ async def end_left_behind(pool: str, worker: str) -> Sequence[KnownRun]:
 
     Args:
         pool: The work pool whose runs it took.
-        worker: The worker's name.
+        worker: The worker's name; it was one on this machine.
     """
     kinds = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
     async with get_client() as client:

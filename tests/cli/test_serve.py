@@ -112,7 +112,7 @@ def test_a_run_that_is_under_way_when_serve_stops_is_crashed_and_said(
     assert code == 0
     assert f"Run '{under_way['name']}' ({run['id']}) was under way and is Crashed." in goodbye
     assert ended["state_type"] == "CRASHED"
-    assert not is_running(int(under_way["infrastructure_pid"].rpartition(":")[2]))
+    assert not is_running(int(under_way["infrastructure_pid"]))
 
 
 def test_a_pool_of_another_type_is_refused(plans: Path, name: str, cli: Command, prefect_server: str) -> None:
