@@ -153,7 +153,9 @@ class Actions:
         self._running.pop(start.name, None)
         job = self._jobs.pop(start.name, None)
         error = None if ended.cancelled() else ended.exception()
-        if error is not None:
+        if job is not None and job.result is not None:
+            result = job.result  # which was announced; only the storing was cut off
+        elif error is not None:
             _log.error("Task %r broke outside of its attempts.", start.name, exc_info=error)
             result = job.broken(error) if job else _failed_at_once(start, error, self._services)
         elif ended.cancelled():

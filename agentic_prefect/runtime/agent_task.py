@@ -99,7 +99,8 @@ async def execute(
         current = asyncio.current_task()
         if not job.stop_reason or current is None:
             # A process that is told to end cancels everything in it at once, before the run can say why.
-            _record_cancelled(job.task_run, Cancelled(message=job.cancelled().reason))
+            if job.result is None:
+                _record_cancelled(job.task_run, Cancelled(message=job.cancelled().reason))
             raise
         current.uncancel()
         state = _told_of(job.task_run, Cancelled(message=job.stop_reason, data=job.cancelled()))
