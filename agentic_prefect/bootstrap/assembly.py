@@ -176,7 +176,7 @@ class Assembly:
         """The observers of one run."""
         standard: list[Observer] = [
             LogObserver(_run_log(), rehearsal=self.options.rehearse),
-            PrefectEventObserver(flow_run_id=info.run_id or None),
+            PrefectEventObserver(flow_run_id=info.run_id or None, in_batches=info.whole_plan),
         ]
         if info.whole_plan:
             standard.append(
@@ -187,6 +187,7 @@ class Assembly:
                     run_id=info.run_id,
                     url=run_url(info.run_id),
                     disclosure=self.disclosure,
+                    is_new=info.is_new,
                 )
             )
         if self._spans is not None:

@@ -46,13 +46,14 @@ class ArtifactWriter:
     Args:
         flow_run_id: The flow run that the artifacts belong to.
         disclosure: What of a sheet may be written.
+        is_new: Whether the flow run can have no artifacts yet.
     """
 
-    def __init__(self, flow_run_id: UUID, disclosure: Disclosure | None = None) -> None:
+    def __init__(self, flow_run_id: UUID, disclosure: Disclosure | None = None, *, is_new: bool = False) -> None:
         self._flow_run_id, self._disclosure = flow_run_id, disclosure or Disclosure()
         self._written: dict[_Place, _Written] = {}
         """By key and subject: the artifact's id and what it holds, `None` when that is not known."""
-        self._is_known = False
+        self._is_known = is_new
         """Whether `_written` holds every artifact that the server has of this flow run."""
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
 

@@ -62,6 +62,7 @@ class ArtifactObserver:
         every_s: Seconds that lie at least between two updates; the one at the plan's end is always made.
         clock: Monotonic seconds.
         disclosure: What of results may be written.
+        is_new: Whether the flow run can have no artifacts yet, so that none are looked for.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class ArtifactObserver:
         every_s: float = EVERY_S,
         clock: Callable[[], float] = time.monotonic,
         disclosure: Disclosure | None = None,
+        is_new: bool = False,
     ) -> None:
         self._plan, self._snapshot, self._url = plan, snapshot, url
         self._live = LiveRun(run_id)
         self._asked = questions.Record()
-        self._writer = ArtifactWriter(UUID(str(flow_run_id)), disclosure)
+        self._writer = ArtifactWriter(UUID(str(flow_run_id)), disclosure, is_new=is_new)
         self._every_s, self._clock = every_s, clock
         self._not_before: float | None = None
         self._changed = False

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from prefect.events import emit_event
-
 from agentic_prefect.models.error import TaskError
 from agentic_prefect.models.events import Event, EventBase, TaskPrompted
+from agentic_prefect.observers.event_batches import EventBatches, Notice, emit, takes_batches
 
 MAX_TEXT_CHARACTERS = 2_000
 """Longer texts are cut, so that a payload stays far below the 64 kB that a reader of the feed can bear."""
@@ -34,16 +33,34 @@ class PrefectEventObserver:
     Args:
         flow_run_id: The flow run that the plan is; `None` takes the event's `run_id` if that is a UUID.
         related: Further related resources, each with `prefect.resource.id` and `prefect.resource.role`.
+        in_batches: Whether events wait a moment for others, to be sent together, until the last `flush`. Where Prefect
+            Cloud is meant, or no server is running, each goes by itself all the same.
     """
 
-    def __init__(self, *, flow_run_id: UUID | str | None = None, related: Sequence[Mapping[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        flow_run_id: UUID | str | None = None,
+        related: Sequence[Mapping[str, str]] = (),
+        in_batches: bool = False,
+    ) -> None:
         self._flow_run_id = str(flow_run_id) if flow_run_id else None
         self._related = [dict(each) for each in related]
+        self._batches = EventBatches() if in_batches and takes_batches() else None
+        self._send = self._batches.add if self._batches else emit
 
     def on_event(self, event: Event) -> None:
-        """Hand the event to Prefect's background sender; this returns at once. Prompts are not for the feed."""
-        if isinstance(event, TaskPrompted):
-            return
+        """Have the event sent; this returns at once. Prompts are not for the feed."""
+        if not isinstance(event, TaskPrompted):
+            self._send(self.notice(event))
+
+    async def flush(self) -> None:
+        """Have what waits for others sent."""
+        if self._batches is not None:
+            self._batches.hand_over()
+
+    def notice(self, event: Event) -> Notice:
+        """The event as Prefect takes it."""
         task_id, task_run_id = getattr(event, "task_id", None), getattr(event, "task_run_id", None)
         plan = {"prefect.resource.id": f"agentic.plan.{event.run_id}", "prefect.resource.name": event.plan}
         labels = {"agentic.plan": event.plan, "agentic.run-id": event.run_id}
@@ -62,7 +79,7 @@ class PrefectEventObserver:
             related.append(_run("flow-run", flow_run_id))
         if task_run_id:
             related.append(_run("task-run", task_run_id))
-        emit_event(event.name, resource=resource, related=related, occurred=event.at, payload=payload(event))
+        return Notice(event.name, resource, related, event.at, payload(event))
 
 
 def payload(event: EventBase) -> dict[str, Any]:

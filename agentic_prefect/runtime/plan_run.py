@@ -86,6 +86,7 @@ class PlanRun:
             lineage,
             lambda: self.result or self._progress.results,
             parent_task=parent_task,
+            is_new=is_new,
         )
         self._dispatcher = Dispatcher(services.observers(info), disclosure=services.disclosure)
         self._desk = desk = Desk(services.gate, self._dispatcher.notify, services.disclosure, services.clock)

@@ -37,6 +37,8 @@ class RunInfo:
     """False for a single task in somebody's own flow."""
     parent_task: AgentTask | None = None
     """The task of the parent's run that this run is; `None` for a run that is part of no other."""
+    is_new: bool = False
+    """Whether nothing can have been done of it before, and so nothing been shown."""
 
 
 def _now() -> datetime:

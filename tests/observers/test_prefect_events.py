@@ -1,7 +1,10 @@
 """What happens in a plan can be seen in Prefect's event feed and acted on by its automations."""
 
+import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,8 +14,10 @@ from prefect.events import DoNothing, EventTrigger, Posture
 from prefect.events.schemas.automations import AutomationCore
 from prefect.events.schemas.events import ReceivedEvent
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL, PREFECT_CLOUD_API_URL, temporary_settings
 
 from agentic_prefect.models.events import Event
+from agentic_prefect.observers.event_batches import EventBatches, takes_batches
 from agentic_prefect.observers.prefect_events import PrefectEventObserver, payload
 from tests.observers.samples import EVENTS
 from tests.observers.server import events_of, until
@@ -32,25 +37,37 @@ def _happening(run_id: str) -> list[Event]:
     ]
 
 
-@flow
-async def emitting() -> str:
-    """Emits every kind of event from within a run."""
-    observer = PrefectEventObserver(related=[{"prefect.resource.id": "team.blue", "prefect.resource.role": "team"}])
+Way = Literal["one by one", "in a batch", "at the end"]
+
+
+@flow(validate_parameters=False)
+async def emitting(way: Way) -> tuple[str, list[ReceivedEvent]]:
+    """Emits every kind of event from within a run; what is seen of them before it ends."""
+    observer = PrefectEventObserver(
+        related=[{"prefect.resource.id": "team.blue", "prefect.resource.role": "team"}], in_batches=way != "one by one"
+    )
     run_id = str(flow_run.id)
     for event in _happening(run_id):
         observer.on_event(event)
-    return run_id
+    if way == "in a batch":
+        # A batch is sent while the run goes on, and nobody has to ask for it.
+        return run_id, await _all_of(run_id)
+    await observer.flush()
+    return run_id, []
 
 
-async def _emitted() -> tuple[str, list[ReceivedEvent]]:
-    run_id = await emitting()
-    return run_id, await until(lambda: events_of(run_id), holds=lambda seen: len(seen) >= len(EVENTS))
+async def _all_of(run_id: str) -> list[ReceivedEvent]:
+    return await until(lambda: events_of(run_id), holds=lambda seen: len(seen) >= len(EVENTS))
 
 
 @pytest.mark.prefect
-async def test_events_are_visible_by_api_with_task_and_run() -> None:
-    """Every event is found under its name, in order, at its time, with task, plan, flow run and flow."""  # F-43, D-09
-    run_id, seen = await _emitted()
+@pytest.mark.parametrize("way", get_args(Way))
+async def test_events_are_visible_by_api_with_task_and_run(way: Way) -> None:
+    """Every event is found under its name, in order, at its time, with task, plan, flow run and flow, whichever way it
+    was sent.
+    """  # F-43, D-09
+    run_id, seen = await emitting(way)
+    seen = seen or await _all_of(run_id)
 
     assert [event.event for event in seen] == [event.name for event in EVENTS]
     failed = next(event for event in seen if event.event == "agentic.task.failed")
@@ -71,6 +88,50 @@ async def test_events_are_visible_by_api_with_task_and_run() -> None:
     started = seen[0]
     assert (started.resource.id, started.payload["tasks"]) == (f"agentic.plan.{run_id}", 3)
     assert (seen[1].occurred - started.occurred) == timedelta(milliseconds=1)
+
+
+async def _cut_off(run_id: str) -> None:
+    """Ends while its events are under way."""
+    batches = EventBatches(every_s=0)
+    for event in _happening(run_id):
+        batches.add(PrefectEventObserver().notice(event))
+    # The batch is made in the first turn of the loop, and its request is begun in the next.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+@pytest.mark.prefect
+@pytest.mark.filterwarnings("ignore:coroutine 'connect_tcp")  # what is cut off is half a connection
+async def test_what_is_cut_off_on_its_way_arrives_all_the_same_and_once() -> None:
+    """A loop that is closed ends the request that sends them; Prefect's sender has them then."""  # F-43
+    run_id = str(uuid4())
+    await asyncio.to_thread(asyncio.run, _cut_off(run_id))
+
+    seen = await _all_of(run_id)
+
+    assert [event.event for event in seen] == [event.name for event in EVENTS]
+
+
+@pytest.mark.prefect
+async def test_what_a_server_does_not_take_at_once_is_sent_one_by_one() -> None:
+    """One event that the server refuses takes no other along."""  # F-43
+    run_id = str(uuid4())
+    batches = EventBatches(every_s=0)
+    good, bad = (PrefectEventObserver().notice(event) for event in _happening(run_id)[:2])
+    batches.add(replace(bad, related=[{"prefect.resource.id": "without.a.role"}]))
+    batches.add(good)
+
+    seen = await until(lambda: events_of(run_id), holds=bool)
+
+    assert [event.event for event in seen] == [EVENTS[0].name]
+
+
+def test_prefect_cloud_is_sent_each_event_by_itself() -> None:
+    """Only a server of Prefect's own is known to take several in a request."""
+    with temporary_settings({PREFECT_API_URL: f"{PREFECT_CLOUD_API_URL.value()}/accounts/a/workspaces/b"}):
+        assert not takes_batches()
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:4200/api"}):
+        assert takes_batches()
 
 
 @pytest.mark.prefect
