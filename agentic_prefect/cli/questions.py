@@ -24,6 +24,7 @@ from agentic_prefect.interventions.forms import description, may_need_budget, ma
 from agentic_prefect.interventions.inbox import Waiting
 from agentic_prefect.models.intervention import Intervention
 from agentic_prefect.plans.answers import MAX_ANSWER_CHARS, Answer, AnswerRefused, decision_from
+from agentic_prefect.plans.names import telling_chars
 from agentic_prefect.reports.wording import one_line
 
 KEY_PROMPT = "New key, not shown (empty: none): "
@@ -79,10 +80,11 @@ def text_of(output: str, output_file: Path | None) -> str:
 def table(found: Sequence[Waiting]) -> Table:
     """The open questions, a row each."""
     page = Table("Run", "Plan", "Task", "Priority", "Since", "Until", "Question", box=None, pad_edge=False)
+    length = telling_chars(each.run_id for each in found)
     for each in found:
         question = each.intervention
         page.add_row(
-            each.run_id[:8],
+            each.run_id[:length],
             question.plan,
             question.task_id,
             question.priority,
@@ -96,7 +98,7 @@ def table(found: Sequence[Waiting]) -> Table:
 def shown(question: Waiting) -> RenderableType:
     """One question with everything that belongs to it."""
     actions = ", ".join(question.intervention.actions)
-    where = f"{question.run_id[:8]}/{question.intervention.task_id}" if question.together else question.run_id[:8]
+    where = f"{question.run_id}/{question.intervention.task_id}" if question.together else question.run_id
     how = f"Decide with `agentic-prefect interventions respond {where} --decision …`: {actions}."
     return Group(Markdown(description(question.intervention)), "", how)
 

@@ -27,6 +27,7 @@ from agentic_prefect.interventions.prefect_gate import FLOW_NAME
 from agentic_prefect.interventions.suspending import asked_by
 from agentic_prefect.models.intervention import Intervention
 from agentic_prefect.plans.answers import Answer, AnswerRefused, decision_from
+from agentic_prefect.plans.names import telling_chars
 
 MAX_SHOWN = 200
 """How many questions are looked at."""
@@ -88,7 +89,8 @@ async def find(reference: str) -> Waiting:
     found = found or [each for each in every if _is_named(each, wanted)]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{each.run_id[:8]}/{each.intervention.task_id}" for each in (found or every)[:10])
+    length = telling_chars(each.run_id for each in every)
+    listed = ", ".join(f"{each.run_id[:length]}/{each.intervention.task_id}" for each in (found or every)[:10])
     if not every:
         raise PlanInvalid(f"No question {reference!r} is open; nothing waits for an answer.")
     what = f"{len(found)} open questions fit" if found else "No open question fits"

@@ -50,6 +50,8 @@ class Places(WorkingCopy):
         self._change(running=self._progress.running | {name})
         owner = self._owner_of(task_id)
         edges = self._blueprint.graph.edges[task_id].all
+        stand_ins = {cover for each in edges if (cover := self._progress.covers.get(each)) is not None}
+        before = {*edges, *stand_ins, *([owner] if owner else [])}
         self._actions.append(
             StartNode(
                 name=name,
@@ -61,7 +63,7 @@ class Places(WorkingCopy):
                     previous=self._blueprint.previous,
                     **item,
                 ),
-                waits_for=tuple(sorted({*edges, *([owner] if owner else [])}, key=self._blueprint.rank.__getitem__)),
+                waits_for=tuple(sorted(before, key=self._blueprint.rank.__getitem__)),
                 fallback_for=owner,
                 fault=ready.fault,
                 before=self._progress.results.get(name),

@@ -97,8 +97,9 @@ def test_another_process_answers(plan: Path, tmp_path: Path, cli: Command, prefe
     gone = cli("interventions", "show", first)
 
     assert listed["question"] == "Publish the report?"
-    assert re.search(rf"{first[:8]} +publishing +ok +normal", table)
+    assert re.search(rf"{first[:8]}\S* +publishing +ok +normal", table)
     assert "Publish the report?" in shown
+    assert f"interventions respond {first} --decision" in shown
     assert '"title": "Q3"' in shown
     assert (wrong.code, nothing.code, unfit.code) == (2, 2, 2)
     assert "cannot be decided here" in wrong.err

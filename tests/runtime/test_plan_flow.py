@@ -162,6 +162,21 @@ async def test_a_covered_failure_leaves_the_plan_completed(bench: Bench) -> None
     assert [(each.task_id, each.relation) for each in result.results["write"].related] == [("short", "fallback")]
 
 
+async def test_what_uses_a_fallbacks_output_is_drawn_after_it(bench: Bench) -> None:
+    """It is drawn after the failed task, which it names, and after the one whose output it was given."""  # F-38
+    plan = make_plan(
+        {"id": "write", "on_failure": {"fallback": ["short", "shorter"]}},
+        {"id": "short"},
+        {"id": "shorter"},
+        {"id": "print", "input": {"text": "{{ tasks.write.output }}"}},
+    )
+    result = await bench.run(plan, write=fails(Refused("no")), short=fails(Refused("no")))
+    runs = await task_runs(result.run_id, 4)
+
+    assert result.status is PlanStatus.COMPLETED
+    assert upstream_of(runs["print"]) == {str(runs["write"].id), str(runs["shorter"].id)}
+
+
 async def test_edges_are_visible(bench: Bench) -> None:
     """A task run knows the runs it waited for, so that Prefect draws the arrows."""  # F-38
     plan = make_plan({"id": "a"}, {"id": "b"}, {"id": "c", "input": {"x": "{{ tasks.a.output }}"}, "after": "b"})
