@@ -46,6 +46,10 @@ class AgenticSettings(PrefectBaseSettings):
         default=("run-plan/*",),
         description="Deployments that a plan may run, as FLOW/DEPLOYMENT with * for any text.",
     )
+    allowed_keys: tuple[str, ...] | None = Field(
+        default=None,
+        description="Keys that connections of plans may send, as VARIABLE@HOST with * for any text; None allows all.",
+    )
     functions_on: str = Field(
         default="threads",
         description="Where plain functions run: threads, processes, dask, dask:ADDRESS, ray, ray:ADDRESS, or a task "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 from agentic_prefect.agents.runner import ModelRunner
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import PlanInvalid
-from agentic_prefect.llm.address import base_url_of, is_openai
+from agentic_prefect.llm.address import base_url_of, host_of, is_openai
 from agentic_prefect.llm.checkpoints import CheckpointedModels
 from agentic_prefect.llm.connections import DEFAULT_KEY_ENV, Connections
 from agentic_prefect.llm.ledger import Ledger
@@ -28,6 +29,7 @@ from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.plans.key_variable import forbidden_key, usual_key
+from agentic_prefect.plans.names import listing
 from agentic_prefect.ports import ChatModel, ModelDirectory, SharedLimits, Work
 from agentic_prefect.settings import AgenticSettings, environment, secret, secrets
 
@@ -46,6 +48,7 @@ class ModelAccess:
     def __init__(self, options: RunOptions, settings: AgenticSettings, shared: SharedLimits | None = None) -> None:
         self._shared = shared
         self._cache_dir = local_cache(settings)
+        self._allowed_keys = settings.allowed_keys
         self._rehearsal = RehearsalModel(map(parse_fault, options.faults)) if options.rehearse else None
         self._policies = (options.policy, settings.policy())
         self._blocks: dict[str, Connection | None] = {}
@@ -114,7 +117,7 @@ class ModelAccess:
         return {name: block for name in sorted(wanted) if (block := self._blocks[name]) is not None}
 
     def _key_of(self, name: str, connection: Connection) -> SecretStr | None:
-        return self._remember(_key_of(name, connection))
+        return self._remember(_key_of(name, connection, self._allowed_keys))
 
     def _remember(self, key: SecretStr | None) -> SecretStr | None:
         if key is not None:
@@ -229,12 +232,17 @@ def local_cache(settings: AgenticSettings) -> Path:
     return settings.cache or default_cache_dir(environment())
 
 
-def _key_of(name: str, connection: Connection) -> SecretStr | None:
+def _key_of(name: str, connection: Connection, allowed: Collection[str] | None) -> SecretStr | None:
     """The key of a connection, from the environment.
 
     A plan says where its requests go and which variable holds the key. So that a plan from elsewhere cannot carry
     secrets away, only variables that hold API keys are read, none of Prefect's, and OpenAI's key goes to OpenAI or to
     the address that the environment itself names.
+
+    Args:
+        name: The connection's name.
+        connection: The connection.
+        allowed: What else may go where, as `VARIABLE@HOST` with `*` for any text; `None` allows all.
 
     Raises:
         PlanInvalid: The plan asks for a variable that it may not have.
@@ -249,6 +257,12 @@ def _key_of(name: str, connection: Connection) -> SecretStr | None:
         raise PlanInvalid(
             f"Connection {name!r} may not send {DEFAULT_KEY_ENV} to {connection.base_url!r}. Keep that server's key in "
             f"a variable of its own, or set {BASE_URL_ENV} to the address."
+        )
+    way = f"{variable}@{host_of(base_url_of(connection))}"
+    if variable != DEFAULT_KEY_ENV and allowed is not None and not any(fnmatchcase(way, each) for each in allowed):
+        raise PlanInvalid(
+            f"Connection {name!r} may not send {variable} to {base_url_of(connection)!r}: the setting `allowed_keys` "
+            f"has {listing(sorted(allowed))}. Add {way!r} to it, if that is meant."
         )
     return secret(variable)
 

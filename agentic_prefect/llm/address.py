@@ -19,20 +19,21 @@ def base_url_of(connection: Connection) -> str:
 
 def is_openai(base_url: str) -> bool:
     """Whether OpenAI itself answers there, at its own address or at Azure's."""
-    return _host(base_url).endswith(_OPENAI_HOSTS)
+    return host_of(base_url).endswith(_OPENAI_HOSTS)
 
 
 @lru_cache(maxsize=256)
 def is_loopback(base_url: str) -> bool:
     """Whether the address is on this machine."""
-    host = _host(base_url)
+    host = host_of(base_url)
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _host(base_url: str) -> str:
+def host_of(base_url: str) -> str:
+    """The host in lower case; empty where there is none."""
     try:
         return (urlsplit(base_url).hostname or "").lower()
     except ValueError:

@@ -80,3 +80,28 @@ def test_a_plan_cannot_carry_secrets_away(variable: str, message: str, monkeypat
 
     with pytest.raises(PlanInvalid, match=message):
         default_model_name(plan)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "is_sent"),
+    [
+        ('["FAR_API_KEY@models.example"]', True),
+        ('["OTHER_API_KEY@*", "FAR_*@*.example"]', True),
+        ('["FAR_API_KEY@models.example.evil.test"]', False),
+        ("[]", False),
+    ],
+)
+def test_which_keys_go_where_can_be_set(allowed: str, is_sent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting names variable and host; OpenAI's key is bound to its own address all the same."""
+    monkeypatch.setenv("PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_KEYS", allowed)
+    monkeypatch.setenv("FAR_API_KEY", "secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    far = {"base_url": "https://Models.example/v1", "model": "m", "api_key_env": "FAR_API_KEY"}
+    plan = make_plan({"id": "x", "model": "far"}, models={"far": far})
+
+    assert default_model_name(make_plan({"id": "x"})) == "openai/gpt-5-mini"
+    if is_sent:
+        assert default_model_name(plan) == "far/m"
+    else:
+        with pytest.raises(PlanInvalid, match=r"Add 'FAR_API_KEY@models\.example' to it"):
+            default_model_name(plan)
