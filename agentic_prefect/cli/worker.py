@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from agentic_prefect.cli.exit_codes import ExitCode
 from agentic_prefect.cli.server import ask_server
-from agentic_prefect.cli.signals import HANGUP, hearing, leave_terminal
+from agentic_prefect.cli.signals import HANGUP, heard_by_children, hearing, leave_terminal
 from agentic_prefect.cli.terminal import stderr, stdout
 from agentic_prefect.errors import AgenticError
 from agentic_prefect.hosting.runs import end_left_behind
@@ -40,7 +40,8 @@ def worker_process(
     name = f"agentic-{uuid.uuid4().hex[:12]}"
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", name]
     command += ["--limit", str(limit)] if limit else []
-    with log_path.open("wb") as log:
+    # Prefect's worker takes SIGTERM for a Ctrl-C: one that ignores that has to be killed.
+    with log_path.open("wb") as log, heard_by_children():
         worker = subprocess.Popen(
             command,
             env=dict(environment),

@@ -1,6 +1,8 @@
 """`serve`, `schedule` and `runs` with a real worker."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import uuid
@@ -37,6 +39,12 @@ def plans(tmp_path: Path, name: str) -> Path:
     return folder
 
 
+def _as_in_the_background() -> None:
+    """Run first in a child process: as a shell's `&` has it, Ctrl-C is ignored."""
+    hears_hangups()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @pytest.fixture
 def served(
     plans: Path, name: str, openai_env: ScriptedServer, prefect_server: str, tmp_path: Path
@@ -44,7 +52,7 @@ def served(
     """`serve` at work; ended after the test if it has not been."""
     process = subprocess.Popen(
         [str(PROGRAM), "serve", str(plans), "--work-pool", "agentic"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=hears_hangups,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=_as_in_the_background,
     )  # fmt: skip
     yield process
     if process.poll() is None:
@@ -75,6 +83,7 @@ def test_a_served_plan_runs_on_its_schedule_until_it_is_paused(
     served.send_signal(signal.SIGINT)
     code = served.wait(60)
     goodbye = served.stdout.read()
+    log = Path(os.environ["PREFECT_HOME"], "agentic-worker.log").read_text()
 
     assert told[0].startswith(f"run-plan/{name}: ")
     assert all(each["started_by"].startswith("schedule") and each["inputs"] == {"topic": "rain"} for each in done)
@@ -84,6 +93,7 @@ def test_a_served_plan_runs_on_its_schedule_until_it_is_paused(
     assert f"Plan:       {name}@1" in shown
     assert 'Inputs:     {"topic": "rain"}' in shown
     assert (code, goodbye.splitlines()[0]) == (0, "Stopping the worker …")  # and the runs that it had begun, if any
+    assert re.search(r"Worker 'agentic-\w+' stopped!", log)  # it ended by itself, and was not killed
 
 
 @pytest.mark.slow
