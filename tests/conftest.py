@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import certifi
 import hypothesis
 import pytest
 
@@ -40,6 +41,8 @@ def _prepare_environment() -> None:
         os.environ[_HOME] = tempfile.mkdtemp(prefix="agentic-prefect-tests-")
         os.environ[_OWNER] = str(os.getpid())
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{free_port()}/api"
+        # Prefect reads the authorities for each client, also where it speaks no TLS: one of them is read in no time.
+        os.environ["PREFECT_API_SSL_CERT_FILE"] = str(_one_authority(Path(os.environ[_HOME])))
     home = Path(os.environ[_HOME]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ.update(
         {
@@ -54,6 +57,13 @@ def _prepare_environment() -> None:
             "PREFECT_INTEGRATIONS_AGENTIC_WATCH_RUNS": "false",
         }
     )
+
+
+def _one_authority(folder: Path) -> Path:
+    """A file with the first certificate of those that are usually trusted."""
+    path, end = folder / "authority.pem", "-----END CERTIFICATE-----\n"
+    path.write_text(certifi.contents().partition(end)[0] + end)
+    return path
 
 
 if "prefect" in sys.modules:
