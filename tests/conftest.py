@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -66,6 +67,10 @@ def _one_authority(folder: Path) -> Path:
     return path
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # What a shell starts with `&` ignores Ctrl-C, and so does all that is started from there: Prefect's workers, which
+    # take SIGTERM for one, would have to be killed.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if "prefect" in sys.modules:
     raise pytest.UsageError(
         "Prefect was imported before tests/conftest.py could point it at the session's own server. "
