@@ -8,26 +8,31 @@ import httpx
 
 PATIENCE_S: Final = 60.0
 UNTIL_S: Final = 180.0
+_LOOK_AGAIN_S: Final = 0.1
+
+# Certificates, which nothing here needs, are read once per client and take 20 ms. A connection that is kept would be a
+# broken one after a server's restart.
+_CLIENT: Final = httpx.Client(verify=False, timeout=PATIENCE_S, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def get(url: str, **options: Any) -> httpx.Response:
     """As `httpx.get`."""
-    return _answered(lambda: httpx.get(url, timeout=PATIENCE_S, **options))
+    return _answered(lambda: _CLIENT.get(url, **options))
 
 
 def post(url: str, **options: Any) -> httpx.Response:
     """As `httpx.post`."""
-    return _answered(lambda: httpx.post(url, timeout=PATIENCE_S, **options))
+    return _answered(lambda: _CLIENT.post(url, **options))
 
 
 def patch(url: str, **options: Any) -> httpx.Response:
     """As `httpx.patch`."""
-    return _answered(lambda: httpx.patch(url, timeout=PATIENCE_S, **options))
+    return _answered(lambda: _CLIENT.patch(url, **options))
 
 
 def delete(url: str, **options: Any) -> httpx.Response:
     """As `httpx.delete`."""
-    return _answered(lambda: httpx.delete(url, timeout=PATIENCE_S, **options))
+    return _answered(lambda: _CLIENT.delete(url, **options))
 
 
 def until(look: Callable[[], Any]) -> Any:
@@ -35,7 +40,7 @@ def until(look: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + UNTIL_S
     while not (found := look()):
         assert time.monotonic() < deadline, f"waited in vain for {UNTIL_S:g} s"
-        time.sleep(0.5)
+        time.sleep(_LOOK_AGAIN_S)
     return found
 
 
