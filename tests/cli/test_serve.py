@@ -71,7 +71,7 @@ def test_a_served_plan_runs_on_its_schedule_until_it_is_paused(
     openai_env.answer_by_default(Reply.text("seen"))
     assert served.stdout is not None
     told = _lines_until(served.stdout, "Ctrl-C stops it")
-    cli("schedule", "add", name, "-n", "often", "--interval", "4s", "--schedule-input", "topic=rain")
+    cli("schedule", "add", name, "-n", "often", "--interval", "8s", "--schedule-input", "topic=rain")
 
     def completed() -> list[dict[str, Any]]:
         return json.loads(cli("runs", "list", name, "--state", "completed", "-f", "json").out)
@@ -164,7 +164,8 @@ def test_a_run_is_found_beside_hundreds_that_are_planned(
     deployment = f"{prefect_server}/deployments/{_id_of(prefect_server, name)}"
     done = _made(deployment, name=f"done-{name}", state={"type": "COMPLETED"})
     later = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2040-01-01T00:00:00Z"}}
-    planned = [_made(deployment, name=f"planned-{name}", state=later) for _ in range(200)]
+    planned = _hundred_made(deployment, name=f"planned-{name}", state=later)
+    planned += _hundred_made(deployment, name=f"planned-{name}", state=later)
     # Runs that other tests made in the same moment begin alike.
     found = [cli("runs", "show", reference, "-f", "json") for reference in (done[:24], f"done-{name}", planned[0][:24])]
     several = cli("runs", "show", f"planned-{name}")
@@ -260,6 +261,13 @@ def _made(deployment: str, **fields: Any) -> str:
     answer = patient.post(f"{deployment}/create_flow_run", json=fields)
     answer.raise_for_status()
     return str(answer.json()["id"])
+
+
+def _hundred_made(deployment: str, **fields: Any) -> list[str]:
+    """As many new runs of a deployment as the server makes at once."""
+    answer = patient.post(f"{deployment}/create_flow_run/bulk", json=[fields] * 100)
+    answer.raise_for_status()
+    return [str(each["flow_run_id"]) for each in answer.json()["results"]]
 
 
 def _brief(api_url: str, name: str) -> dict[str, Any]:
