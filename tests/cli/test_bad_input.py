@@ -27,6 +27,7 @@ class Case:
     code: int = 2
     stdin: str = ""
     variables: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    """What is different in the environment; it takes a process of its own, which takes a second."""
 
 
 def plan_with(text: str) -> Callable[[Path], tuple[object, ...]]:
@@ -113,10 +114,17 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_bad_input_gets_one_clear_message(
-    case: Case, program: Command, tmp_path: Path, openai_env: ScriptedServer
+    case: Case,
+    cli: Command,
+    program: Command,
+    tmp_path: Path,
+    openai_env: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is wrong is said in one message with a way out; nothing is started and nothing is sent."""  # CT-03, L-60
-    done = program(*case.arguments(tmp_path), stdin=case.stdin, **case.variables)
+    monkeypatch.chdir(tmp_path)
+    call = program if case.variables else cli
+    done = call(*case.arguments(tmp_path), stdin=case.stdin, **case.variables)
 
     assert done.code == case.code, done.err
     assert done.err.count("Error: ") == 1
