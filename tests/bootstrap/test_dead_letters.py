@@ -31,7 +31,7 @@ async def test_the_chain_of_a_task_that_always_fails(scripted_server: ScriptedSe
     # A-Q1 A-57 F-31
     scripted_server.on("Do hard", Fault.server_error())
     scripted_server.on("Do spare", Fault.refusal())
-    ask = {"ask_human": {"deadline_s": 10, "default": "fail"}}
+    ask = {"ask_human": {"deadline_s": 4, "default": "fail"}}
     plan = make_plan(
         {"id": "easy"},
         {"id": "hard", "input": "{{ tasks.easy.output }}", "retries": 1,

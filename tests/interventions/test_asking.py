@@ -237,7 +237,7 @@ async def test_two_of_three_must_agree(asking: Bench) -> None:
 async def test_a_question_is_escalated(asking: Bench) -> None:
     """A question that waits too long is announced anew, as critical."""
     # U-10
-    ask = {"escalate_after_s": 0.5, "deadline_s": 10, "default": "approve"}
+    ask = {"escalate_after_s": 0.5, "deadline_s": 4, "default": "approve"}
     plan = make_plan({"id": "ok", "kind": "human", "description": "Pay?", "ask": ask})
     result = await asking.run(plan)
     asked = [each for each in asking.observer.events if each.name == "agentic.intervention.requested"]

@@ -27,7 +27,7 @@ async def test_what_a_sub_plan_spent_counts_however_it_ends(bench: Bench) -> Non
         return "fine"
 
     patient = {"timeout": {"retry": 1, "base_s": 0, "timeout_factor": 8}}
-    task = {"id": "nest", "kind": "plan", "plan": INNER, "timeout_s": 15, "failure_policy": patient}
+    task = {"id": "nest", "kind": "plan", "plan": INNER, "timeout_s": 8, "failure_policy": patient}
     result = await bench.run(make_plan(task), deep=spend)
 
     assert (result.output, result.results["nest"].attempts) == ("fine", 2)
