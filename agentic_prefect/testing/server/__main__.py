@@ -1,7 +1,7 @@
 """Runs a scripted server until it is told to stop: `python -m agentic_prefect.testing.server --script script.json`.
 
-The first line on stdout is the server's base URL. Besides the model endpoints it has `/__requests` (what it was asked,
-as JSON), `/__reset` and `/__release?count=N`.
+The first line on stdout is the server's base URL; the file that was asked for is there by then. Besides the model
+endpoints it has `/__requests` (what it was asked, as JSON), `/__reset` and `/__release?count=N`.
 """
 
 import argparse
@@ -33,10 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     with server:
-        sys.stdout.write(f"{server.base_url}\n")
-        sys.stdout.flush()
         if options.ready_file is not None:
             _publish(server.base_url, options.ready_file)
+        sys.stdout.write(f"{server.base_url}\n")
+        sys.stdout.flush()
         stop.wait()
     return 0
 
