@@ -160,7 +160,9 @@ def test_a_run_that_never_began_needs_no_results(tmp_path: Path, cli: Command) -
             done = cli("prune", "--older-than", "30d", "--only", "results")
         client.delete_flow_run(run.id)
 
-    assert done.out == "Removed 1 result (1 kB).\n"
+    # A run of another test may be under way, and is then said to keep what is newer than that.
+    assert done.out.startswith("Removed 1 result (1 kB).")
+    assert str(run.id) not in done.out
     assert [*folder.iterdir()] == []
 
 
