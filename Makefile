@@ -2,7 +2,8 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-TEST_PROCESSES ?= 2
+# More than a CI machine has cores: half of the time a test waits for a server, a process or a deadline.
+TEST_PROCESSES ?= 3
 # Modules are compiled when they are first imported: to compile all of them takes a third of the installation's time.
 PIP_INSTALL := $(BIN)/python -m pip install -q --disable-pip-version-check --no-input --no-compile -c constraints.txt
 
