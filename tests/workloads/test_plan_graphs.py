@@ -10,7 +10,8 @@ from agentic_prefect import Plan, PlanResult, PlanStatus, run_plan
 from agentic_prefect.testing import Reply, ScriptedServer, make_plan
 from tests.plans.test_worfbench import DANGLING, plan_of, rows
 
-pytestmark = pytest.mark.prefect
+# Groups are begun first: these take long, and would be the last.
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("workloads")]
 
 GRAPHS_PER_PLAN = 70
 """Graphs are independent of each other, so that several make one plan without changing what any of them means."""

@@ -9,7 +9,7 @@ from agentic_prefect.testing import ScriptedServer
 from benchmarks.soak.__main__ import Soak, problems, states_of
 from benchmarks.soak.workload import FAULTS, Provider, Size
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("workloads")]
 
 SIZE = Size(layers=3, width=5)
 
