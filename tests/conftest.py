@@ -50,6 +50,8 @@ def _prepare_environment() -> None:
             "DO_NOT_TRACK": "1",
             "NO_PROXY": "127.0.0.1,localhost",
             "PREFECT_HOME": str(home),
+            # Each client would ask first for a token that the server does not want.
+            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
             "PREFECT_FLOWS_DEFAULT_RETRIES": "0",
             "PREFECT_LOGGING_TO_API_ENABLED": "false",
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
