@@ -103,9 +103,9 @@ def tells() -> list[str]:
 
     Another function may run beside it in the same process, in a thread of its own.
     """
-    kept: list[str] = []
+    kept, own_thread = list[str](), get_ident()
     handler = logging.Handler()
-    handler.addFilter(lambda record: record.thread == get_ident())
+    handler.addFilter(lambda record: record.thread == own_thread)
     handler.emit = lambda record: kept.append(record.getMessage())
     logger = logging.getLogger("prefect.task_runs")
     logger.addHandler(handler)
