@@ -46,9 +46,13 @@ demo: $(VENV)/.ready ## Run a plan of agent tasks with a small model on this mac
 dev: $(VENV)/.ready ## Start a local Prefect server and a worker, and deploy the flows
 	@$(BIN)/agentic-prefect dev
 
+# Those of automations have a server of their own, since they would keep others waiting, and mostly wait themselves.
 test: $(VENV)/.ready-dev ## Run the tests
-	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not automations"
-	$(BIN)/pytest -m automations tests/cli tests/docs tests/hosting
+	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
+	$(BIN)/pytest -m automations tests/cli tests/docs tests/hosting >$$log 2>&1 & beside=$$!; \
+	trap 'kill $$beside; exit 130' INT TERM; \
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not automations"; code=$$?; \
+	wait $$beside || code=$$?; cat $$log; exit $$code
 
 browser: ## Install Chromium for the tests of the UI, where it is missing and Debian's packages can be had
 	@.ci/chromium
