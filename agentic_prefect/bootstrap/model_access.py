@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,8 @@ from pydantic import SecretStr
 from agentic_prefect.agents.runner import ModelRunner
 from agentic_prefect.bootstrap.options import RunOptions
 from agentic_prefect.errors import PlanInvalid
-from agentic_prefect.llm.address import base_url_of, host_of, is_openai
 from agentic_prefect.llm.checkpoints import CheckpointedModels
-from agentic_prefect.llm.connections import DEFAULT_KEY_ENV, Connections
+from agentic_prefect.llm.connections import Connections
 from agentic_prefect.llm.ledger import Ledger
 from agentic_prefect.llm.local import service
 from agentic_prefect.llm.local.weights import default_cache_dir
@@ -22,14 +20,14 @@ from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.llm.rehearsal import RehearsalModel, RehearsalModels, parse_fault
 from agentic_prefect.llm.throttle import Throttle, ThrottledModels
 from agentic_prefect.llm.turns import CountedModels, Turns
+from agentic_prefect.models.address import OPENAI_KEY_ENV, base_url_of, is_openai
 from agentic_prefect.models.budget import Budget
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.plan import Plan
 from agentic_prefect.models.prompt import RenderedPrompt
 from agentic_prefect.models.task import AgentTask
 from agentic_prefect.models.usage import Usage
-from agentic_prefect.plans.key_variable import forbidden_key, usual_key
-from agentic_prefect.plans.names import listing
+from agentic_prefect.plans.key_variable import forbidden_key, forbidden_way, usual_key
 from agentic_prefect.ports import ChatModel, ModelDirectory, SharedLimits, Work
 from agentic_prefect.settings import AgenticSettings, environment, secret, secrets
 
@@ -128,8 +126,8 @@ class ModelAccess:
         """The connections that need no plan, and the one that serves when nobody names any."""
         found, default = dict[str, Connection](), None
         base_url = _own_base_url()
-        if base_url or secret(DEFAULT_KEY_ENV):
-            found[OPENAI], default = Connection(base_url=base_url, api_key_env=DEFAULT_KEY_ENV), OPENAI
+        if base_url or secret(OPENAI_KEY_ENV):
+            found[OPENAI], default = Connection(base_url=base_url, api_key_env=OPENAI_KEY_ENV), OPENAI
         local = service.status(self._cache_dir)
         if local.running or (local.engine_installed and local.weights_path is not None):
             found[LOCAL] = Connection(
@@ -138,7 +136,7 @@ class ModelAccess:
             default = default or LOCAL
         if default is None:
             return {}, None
-        found.setdefault(OPENAI, Connection(api_key_env=DEFAULT_KEY_ENV))
+        found.setdefault(OPENAI, Connection(api_key_env=OPENAI_KEY_ENV))
         return found, default
 
     def _client(self, name: str, connection: Connection) -> ChatModel:
@@ -247,23 +245,19 @@ def _key_of(name: str, connection: Connection, allowed: Collection[str] | None) 
     Raises:
         PlanInvalid: The plan asks for a variable that it may not have.
     """
-    variable = connection.api_key_env or (DEFAULT_KEY_ENV if connection.base_url is None else None)
+    variable = connection.api_key_env or (OPENAI_KEY_ENV if connection.base_url is None else None)
     if variable is None:
         return None
     if why := forbidden_key(variable):
         raise PlanInvalid(f"Connection {name!r}: {why}. Keep the key in one such as {usual_key(name)}.")
     elsewhere = connection.base_url not in (None, _own_base_url()) and not is_openai(base_url_of(connection))
-    if variable == DEFAULT_KEY_ENV and elsewhere:
+    if variable == OPENAI_KEY_ENV and elsewhere:
         raise PlanInvalid(
-            f"Connection {name!r} may not send {DEFAULT_KEY_ENV} to {connection.base_url!r}. Keep that server's key in "
+            f"Connection {name!r} may not send {OPENAI_KEY_ENV} to {connection.base_url!r}. Keep that server's key in "
             f"a variable of its own, or set {BASE_URL_ENV} to the address."
         )
-    way = f"{variable}@{host_of(base_url_of(connection))}"
-    if variable != DEFAULT_KEY_ENV and allowed is not None and not any(fnmatchcase(way, each) for each in allowed):
-        raise PlanInvalid(
-            f"Connection {name!r} may not send {variable} to {base_url_of(connection)!r}: the setting `allowed_keys` "
-            f"has {listing(sorted(allowed))}. Add {way!r} to it, if that is meant."
-        )
+    if connection.api_key_env and allowed is not None and (why := forbidden_way(connection, allowed)):
+        raise PlanInvalid(f"Connection {name!r}: {why}.")
     return secret(variable)
 
 

@@ -46,6 +46,7 @@ def known(plan: Plan, options: RunOptions | None = None) -> Known:
         connections=None if assembly.options.rehearse else assembly.models.names(plan),
         deployments=None if assembly.options.rehearse else known_deployments(_deployments_of(plan)),
         allowed_deployments=assembly.settings.allowed_deployments,
+        allowed_keys=assembly.settings.allowed_keys,
         allowed_packages=assembly.settings.allowed_packages,
     )
 

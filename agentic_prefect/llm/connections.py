@@ -8,10 +8,10 @@ from typing import Protocol, runtime_checkable
 from pydantic import SecretStr
 
 from agentic_prefect.errors import AuthenticationFailed, PlanInvalid
-from agentic_prefect.llm.address import base_url_of, is_loopback, is_openai
 from agentic_prefect.llm.openai_model import OpenAIModel
 from agentic_prefect.llm.pricing import price
 from agentic_prefect.llm.throttle import Hold, Throttle
+from agentic_prefect.models.address import OPENAI_KEY_ENV, base_url_of, is_loopback, is_openai
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.usage import Usage
 from agentic_prefect.policies.redaction import redacted
@@ -19,7 +19,6 @@ from agentic_prefect.ports import ChatModel, ResolvedModel, SharedLimits
 
 DEFAULT_OPENAI_MODEL = "gpt-5-mini"
 """The model of a connection to OpenAI that names none."""
-DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 
 WITHOUT_KEY = (
     "Without a key: install the extra `local` and run `agentic-prefect local fetch`, then add `--model local`; "
@@ -142,7 +141,7 @@ class Connections:
         if not self._connections:
             wanted = "There is no model to ask" if name is None else f"There is no model {name!r} to ask"
             raise AuthenticationFailed(
-                f"{wanted}: no connection is set up. Set {DEFAULT_KEY_ENV}, or OPENAI_BASE_URL for a compatible "
+                f"{wanted}: no connection is set up. Set {OPENAI_KEY_ENV}, or OPENAI_BASE_URL for a compatible "
                 f"server. {WITHOUT_KEY}"
             )
         known = ", ".join(sorted(self._connections))
@@ -177,7 +176,7 @@ class Connections:
 
 
 def _missing(connection: Connection) -> str:
-    variable = connection.api_key_env or (DEFAULT_KEY_ENV if is_openai(base_url_of(connection)) else None)
+    variable = connection.api_key_env or (OPENAI_KEY_ENV if is_openai(base_url_of(connection)) else None)
     if variable is None:
         return "name the environment variable that holds it in the connection's `api_key_env`"
     return f"the environment variable {variable!r} is not set"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from agentic_prefect.errors import AgenticError, ServerFault, TimedOut
 from agentic_prefect.llm import openai_chat, openai_responses
-from agentic_prefect.llm.address import base_url_of, is_openai
 from agentic_prefect.llm.answer_form import Form, first_form, form_after, is_about_schema
 from agentic_prefect.llm.deadline import Deadline
 from agentic_prefect.llm.error_map import HttpFailure, HttpRefusal, Place, error_of
@@ -20,6 +19,7 @@ from agentic_prefect.llm.model_answer import ModelAnswer, response_of
 from agentic_prefect.llm.streaming import ChatAssembly, ResponsesAssembly
 from agentic_prefect.llm.waits import usage_of_cancelled, used_if_cancelled
 from agentic_prefect.llm.well_formed import WellFormedPieces
+from agentic_prefect.models.address import base_url_of, is_openai
 from agentic_prefect.models.chat import ChatRequest, ChatResponse, OutputSchema
 from agentic_prefect.models.connection import Connection
 from agentic_prefect.models.usage import Usage

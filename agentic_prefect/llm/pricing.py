@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from agentic_prefect.llm.address import is_loopback
+from agentic_prefect.models.address import is_loopback
 from agentic_prefect.models.usage import Usage
 
 

@@ -25,8 +25,7 @@ class PrefectEventObserver:
 
     The resource of a task's event is `agentic.task.<run_id>.<task_id>`, that of a plan's is `agentic.plan.<run_id>`.
     Both carry the labels `agentic.plan`, `agentic.run-id` and (a task) `agentic.task`, which automations can match.
-    Related are the plan, the flow run and the task run. Prefect itself adds flow and deployment when it is called
-    within a run.
+    Related are the plan, the flow run and the task run; within a run flow and deployment are added.
 
     The events are not chained with `follows`: if one got lost, the server would hold back those after it for minutes.
 

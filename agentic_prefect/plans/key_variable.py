@@ -1,6 +1,12 @@
 """Which environment variables a plan may name as the key of a connection."""
 
+from collections.abc import Collection
+from fnmatch import fnmatchcase
 from typing import Final
+
+from agentic_prefect.models.address import OPENAI_KEY_ENV, base_url_of, host_of
+from agentic_prefect.models.connection import Connection
+from agentic_prefect.plans.names import listing
 
 KEY_SUFFIX: Final = "_API_KEY"
 PLATFORM_PREFIX: Final = "PREFECT_"
@@ -21,6 +27,25 @@ def forbidden_key(variable: str) -> str:
             f"connection"
         )
     return ""
+
+
+def forbidden_way(connection: Connection, allowed: Collection[str]) -> str:
+    """Why the key of a connection may not be sent to where that leads; empty where it may.
+
+    OpenAI's key has a rule of its own.
+
+    Args:
+        connection: A connection that names a variable.
+        allowed: What may go where, as `VARIABLE@HOST`, in which `*` stands for any text.
+    """
+    variable, host = connection.api_key_env, host_of(base_url_of(connection))
+    way = f"{variable}@{host}"
+    if variable == OPENAI_KEY_ENV or any(fnmatchcase(way, pattern) for pattern in allowed):
+        return ""
+    return (
+        f"it may not send {variable} to {host!r}: allowed are {listing(allowed)}. If {way!r} is meant, allow it with "
+        f"the setting `allowed_keys` (PREFECT_INTEGRATIONS_AGENTIC_ALLOWED_KEYS)"
+    )
 
 
 def usual_key(connection: str) -> str:

@@ -103,5 +103,5 @@ def test_which_keys_go_where_can_be_set(allowed: str, is_sent: bool, monkeypatch
     if is_sent:
         assert default_model_name(plan) == "far/m"
     else:
-        with pytest.raises(PlanInvalid, match=r"Add 'FAR_API_KEY@models\.example' to it"):
+        with pytest.raises(PlanInvalid, match=r"If 'FAR_API_KEY@models\.example' is meant, allow it with"):
             default_model_name(plan)

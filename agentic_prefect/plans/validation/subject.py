@@ -37,6 +37,8 @@ class Known:
     """As `FLOW/DEPLOYMENT`."""
     allowed_deployments: Collection[str] | None = None
     """As `FLOW/DEPLOYMENT`, in which `*` stands for any text."""
+    allowed_keys: Collection[str] | None = None
+    """As `VARIABLE@HOST`, in which `*` stands for any text."""
     allowed_packages: Collection[str] | None = None
     """Packages whose functions and models may be named."""
     agents: Collection[str] = ()

@@ -1,8 +1,12 @@
 """Connections that a plan brings along."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.plans.validation.cases import Case, assert_refused, task
+from agentic_prefect.plans.validate import check_plan
+from agentic_prefect.plans.validation.subject import Known
+from tests.plans.validation.cases import Case, assert_refused, plan_of, task
 
 
 def _with_key(case_id: str, variable: str, expected: str) -> Case:
@@ -30,7 +34,21 @@ CASES = [
 ]
 
 
+FAR = _with_key(
+    "a way that is not allowed",
+    "FAR_API_KEY",
+    "it may not send FAR_API_KEY to 'models.example': allowed are FAR_API_KEY@models.example.evil.test. If "
+    "'FAR_API_KEY@models.example' is meant, allow it with the setting `allowed_keys`",
+)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_keys(case: Case) -> None:
     """A plan that would carry a secret away is refused before it runs."""
     assert_refused(case)
+
+
+def test_a_key_goes_only_where_it_may() -> None:
+    """Where the ways are known, one that is not among them is told of like any other fault."""
+    assert_refused(replace(FAR, known=Known(allowed_keys=("FAR_API_KEY@models.example.evil.test",))))
+    assert check_plan(plan_of(FAR), known=Known(allowed_keys=("FAR_*@*.example",))) == ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agentic_prefect.llm.address import base_url_of, is_loopback, is_openai
+from agentic_prefect.models.address import base_url_of, is_loopback, is_openai
 from agentic_prefect.models.connection import Connection
 
 LOOPBACK = [

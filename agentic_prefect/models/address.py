@@ -8,6 +8,8 @@ from agentic_prefect.models.connection import Connection
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 """Where a connection without a `base_url` leads."""
+OPENAI_KEY_ENV = "OPENAI_API_KEY"
+"""The environment variable with the key for it."""
 
 _OPENAI_HOSTS = ("api.openai.com", ".openai.azure.com", ".api.openai.com")
 
